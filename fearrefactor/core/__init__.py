@@ -1,0 +1,1 @@
+"""Values, and pure functions on them. No files, no processes, no video library."""

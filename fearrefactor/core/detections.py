@@ -1,0 +1,101 @@
+"""What a model saw: a structure of arrays with its laws checked on construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.rle import Mask
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What a model found in one frame, in pixels of the model's input.
+
+    ``boxes``: ``(n, 4)`` float32 xyxy; ``scores``: ``(n,)`` float32 in [0, 1];
+    ``class_ids``: ``(n,)`` int32; ``masks``: ``(n, input_height / 4, input_width / 4)`` uint8.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int32]
+    masks: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if self.boxes.shape != (n, 4) or self.class_ids.shape != (n,) or len(self.masks) != n:
+            msg = (
+                f"expected {n} boxes, classes and masks, got {self.boxes.shape}, "
+                f"{self.class_ids.shape}, {self.masks.shape}"
+            )
+            raise ValueError(msg)
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            msg = "expected finite boxes and scores"
+            raise ValueError(msg)
+        if n and not (self.scores.min() >= 0 and self.scores.max() <= 1):
+            msg = f"expected scores in [0, 1], got up to {self.scores.max()}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True)
+class Detections:
+    """All that was seen in a run of frames, and which frames were looked at.
+
+    Frames inspected: ``frames`` ``(f,)`` int64, strictly ascending frame indices of the video; a
+    frame that is not listed was not inspected and must not be published.
+    Instances, ordered by frame: ``frame`` ``(n,)`` int64, ``class_id`` ``(n,)`` int32, ``score``
+    ``(n,)`` float32, ``box`` ``(n, 4)`` float32 xyxy in upright source pixels, ``mask``.
+    """
+
+    frames: NDArray[np.int64]
+    frame: NDArray[np.int64]
+    class_id: NDArray[np.int32]
+    score: NDArray[np.float32]
+    box: NDArray[np.float32]
+    mask: tuple[Mask, ...]
+
+    def __post_init__(self) -> None:
+        n = len(self.frame)
+        shapes = (self.class_id.shape, self.score.shape, self.box.shape, len(self.mask))
+        if shapes != ((n,), (n,), (n, 4), n):
+            msg = f"expected {n} classes, scores, boxes and masks, got {shapes}"
+            raise ValueError(msg)
+        if np.any(np.diff(self.frames) <= 0) or np.any(np.diff(self.frame) < 0):
+            msg = "expected frames in ascending order"
+            raise ValueError(msg)
+        if not np.isin(self.frame, self.frames).all():
+            msg = "expected every instance to lie in an inspected frame"
+            raise ValueError(msg)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+def join(parts: Sequence[Detections], n_frames: int) -> Detections:
+    """Detections of all segments, in order, as one; proof that every frame was inspected.
+
+    Raises:
+        ValueError: a frame of ``range(n_frames)`` is missing, or was inspected twice.
+    """
+    frames = np.concatenate([part.frames for part in parts]) if parts else np.zeros(0, np.int64)
+    if not np.array_equal(frames, np.arange(n_frames)):
+        missing = np.setdiff1d(np.arange(n_frames), frames)
+        msg = f"expected frames 0 to {n_frames - 1} inspected once each, got {len(frames)}" + (
+            f"; first missing: {missing[0]}" if missing.size else ""
+        )
+        raise ValueError(msg)
+    return Detections(
+        frames=frames,
+        frame=np.concatenate([part.frame for part in parts]),
+        class_id=np.concatenate([part.class_id for part in parts]),
+        score=np.concatenate([part.score for part in parts]),
+        box=np.concatenate([part.box for part in parts]),
+        mask=tuple(mask for part in parts for mask in part.mask),
+    )

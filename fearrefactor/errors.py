@@ -1,0 +1,141 @@
+"""Every way in which a run or a video can fail, as one tree.
+
+    FearRefactorError           "internal"
+    ├── InputError              "bad_input"       what the user wrote
+    │   ├── ManifestError       "bad_row"         also "duplicate_id", "unknown_scheme"
+    │   └── PolicyError         "bad_policy"      also "unknown_class"
+    ├── MediaError              "decode_error"    what the file is; also "empty_file",
+    │   │                                         "not_a_video", "no_video_stream", "truncated"
+    │   ├── UnsupportedError    "unsupported"     a property we would lose; the message names it
+    │   ├── LimitError          "limit_exceeded"  larger than the settings allow
+    │   └── FidelityError       "fidelity"        the finished file is not what was planned
+    ├── ModelError              "model_error"     missing, wrong checksum, rubbish answers
+    ├── StoreError              "store_error"     bucket or folder; also "access_denied"
+    │   ├── NotFoundError       "not_found"
+    │   ├── AlreadyExistsError  "already_exists"  a create-only write met an object
+    │   └── SourceChangedError  "source_changed"  no longer the object that was pinned
+    └── WorkerLostError         "poison"          the process that handled the video died
+
+A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says what each one means.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+
+class FearRefactorError(Exception):
+    """Base of all errors of this project. ``code`` is the reason code of the row it fails."""
+
+    code = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), str(self), self.code))
+
+    def naming(self, subject: str) -> Self:
+        """The same error with what it is about in front, unless it says so already."""
+        text = str(self)
+        return self if subject in text else type(self)(f"{subject}: {text}", code=self.code)
+
+
+def _rebuild(kind: type[FearRefactorError], message: str, code: str) -> FearRefactorError:
+    return kind(message, code=code)
+
+
+class InputError(FearRefactorError):
+    """Something the user wrote cannot be used."""
+
+    code = "bad_input"
+
+
+class ManifestError(InputError):
+    """A manifest, or a row of one, cannot be used."""
+
+    code = "bad_row"
+
+
+class PolicyError(InputError):
+    """A policy cannot be used."""
+
+    code = "bad_policy"
+
+
+class MediaError(FearRefactorError):
+    """The bytes of a source are not what a video should be."""
+
+    code = "decode_error"
+
+
+class UnsupportedError(MediaError):
+    """The source has a property that the output would lose."""
+
+    code = "unsupported"
+
+
+class LimitError(MediaError):
+    """The source is larger than the settings allow."""
+
+    code = "limit_exceeded"
+
+
+class FidelityError(MediaError):
+    """A finished file differs from its source where the plan says that it must not."""
+
+    code = "fidelity"
+
+
+class ModelError(FearRefactorError):
+    """A model cannot be had, cannot be loaded, or answers rubbish."""
+
+    code = "model_error"
+
+
+class StoreError(FearRefactorError):
+    """A bucket or folder did not do what was asked."""
+
+    code = "store_error"
+
+
+class NotFoundError(StoreError):
+    """There is no such object."""
+
+    code = "not_found"
+
+
+class AlreadyExistsError(StoreError):
+    """A create-only write found the object already there."""
+
+    code = "already_exists"
+
+
+class SourceChangedError(StoreError):
+    """The object was overwritten after the run had pinned it."""
+
+    code = "source_changed"
+
+
+class WorkerLostError(FearRefactorError):
+    """The process that handled a video died."""
+
+    code = "poison"
+
+
+_KINDS: tuple[type[FearRefactorError], ...] = (
+    MediaError,
+    UnsupportedError,
+    LimitError,
+    FidelityError,
+)
+
+
+def from_wire(kind: str, code: str, message: str) -> FearRefactorError:
+    """The error that another process described; an unknown kind becomes a plain ``MediaError``."""
+    for known in _KINDS:
+        if known.__name__ == kind:
+            return known(message, code=code)
+    return MediaError(message)
