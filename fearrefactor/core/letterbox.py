@@ -8,7 +8,7 @@ of at most half a cell, 0.3 % of a 640-pixel side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +36,10 @@ class Letterbox:
     height: int
     left: int
     top: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Its fields by name."""
+        return asdict(self)
 
     def boxes_to_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """``(n, 4)`` xyxy in input pixels to upright source pixels, clipped to the frame."""

@@ -44,6 +44,7 @@ class VideoInfo(BaseModel):
     height_px: int
     pix_fmt: str
     rotation_deg: int
+    display_matrix: tuple[int, ...] | None
     sample_aspect_ratio: Ratio
     time_base: Ratio
     rate: Ratio
@@ -58,7 +59,23 @@ class VideoInfo(BaseModel):
     size_bytes: int
     streams: tuple[StreamInfo, ...]
     n_chapters: int
-    unusual: tuple[str, ...] = ()
+    alpha: bool
+    n_hidden_frames: int
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What sets this file apart from an ordinary one, in words."""
+        facts = {
+            f"turned by {self.rotation_deg}°": self.rotation_deg != 0,
+            f"pixels are {self.sample_aspect_ratio} wide": self.sample_aspect_ratio != 1,
+            "interlaced": self.interlaced,
+            "has transparency": self.alpha,
+            f"{self.n_hidden_frames} packets are never shown": self.n_hidden_frames > 0,
+            "odd size": bool(self.width_px % 2 or self.height_px % 2),
+            f"pixel format {self.pix_fmt}": self.pix_fmt not in {"yuv420p", "yuvj420p"},
+        }
+        left_out = [f"{s.kind} stream {s.index} left out: {s.why}" for s in self.streams if s.why]
+        return (*(fact for fact, true in facts.items() if true), *left_out)
 
     @property
     def upright_width_px(self) -> int:
@@ -80,8 +97,9 @@ class VideoInfo(BaseModel):
 class Segment(BaseModel):
     """A run of whole closed GOPs: decodable alone.
 
-    ``first_frame`` counts frames in presentation order over the whole video; ``start_dts`` is the
-    decode time of its first packet, by which it is found again in the file.
+    ``first_frame`` counts frames in presentation order over the whole video; ``start_pts`` is the
+    time of its key frame, by which it is found again in the file. ``n_packets`` counts packets in
+    decode order, those that are never shown included.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -90,7 +108,6 @@ class Segment(BaseModel):
     first_frame: int
     n_frames: int
     n_packets: int
-    start_dts: int
     start_pts: int
     end_pts: int
 
@@ -103,6 +120,23 @@ class Segment(BaseModel):
     def end_frame(self) -> int:
         """One past its last frame."""
         return self.first_frame + self.n_frames
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """A segment with all that decoding it needs beside the source.
+
+    ``pts``: ``(segment.n_frames,)`` int64, the times that the index promised.
+    """
+
+    info: VideoInfo
+    segment: Segment
+    pts: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.pts.shape != (self.segment.n_frames,):
+            msg = f"expected {self.segment.n_frames} times, got {self.pts.shape}"
+            raise ValueError(msg)
 
 
 @dataclass(frozen=True)
@@ -134,6 +168,15 @@ class VideoIndex:
     def n_frames(self) -> int:
         """How many frames are presented."""
         return int(self.pts.size)
+
+    def task(self, segment: Segment) -> SegmentTask:
+        """One of its segments, ready to be sent to a worker."""
+        times = self.pts[segment.first_frame : segment.end_frame]
+        return SegmentTask(self.info, segment, times)
+
+    def tasks(self) -> list[SegmentTask]:
+        """All of its segments, in order."""
+        return [self.task(segment) for segment in self.segments]
 
     def time_s(self, frame_index: int) -> float:
         """Seconds from the zero of the source's clock to a frame."""

@@ -1,0 +1,233 @@
+"""The media child process, as its parent sees it.
+
+Everything that parses uploaded bytes happens in the child: it has no credentials in its
+environment, an empty directory of its own, and reads the source only through its parent. A child
+serves one video and is then thrown away.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
+from fearrefactor.errors import MediaError, WorkerLostError, from_wire
+from fearrefactor.media.feed import SourceFeed
+from fearrefactor.media.source import size_of
+from fearrefactor.media.wire import Message, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.letterbox import Letterbox
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
+    from fearrefactor.media.source import Source
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+#: What a child needs of its parent's environment; everything else, credentials first, stays here.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class FrameBatch:
+    """Frames at the model's size.
+
+    ``frames``: indices in the video, ``(n,)`` int64; ``pixels``: ``(n, height, width, 3)`` uint8
+    RGB in memory shared with the child, valid until the next batch is asked for.
+    """
+
+    frames: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+
+
+class MediaChild:
+    """A child process that works on one source. Use it in a ``with`` statement.
+
+    Its methods raise what the child raised (``MediaError`` and its kin), what reading the source
+    raised (``StoreError``), or ``WorkerLostError`` when the process died.
+    """
+
+    def __init__(self, source: Source, scratch: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
+        self._control, control_end = Pipe()
+        feed, feed_end = Pipe()
+        self._memory_file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed in close()
+        ends = (control_end.fileno(), feed_end.fileno(), self._memory_file.fileno())
+        self._log = (Path(self._folder.name) / "log.txt").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "fearrefactor.media.child_main", *map(str, ends)],
+            pass_fds=ends,
+            cwd=self._folder.name,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+        )
+        control_end.close()
+        feed_end.close()
+        size = size_of(source)
+        self._feed = SourceFeed(source, feed)
+        self._doing = "starting"
+        self._ask({"do": "start", "size": size})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process and remove its directory."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._feed.close()
+        self._log.close()
+        self._memory_file.close()
+        self._folder.cleanup()
+
+    def index(self, limits: Limits, cut: CutSettings) -> VideoIndex:
+        """Properties, frame times and segments of the source."""
+        answer, (pts,) = self._ask(
+            {"do": "index", "limits": limits.model_dump(), "cut": cut.model_dump()}
+        )
+        return VideoIndex(
+            info=VideoInfo.model_validate(answer["info"]),
+            segments=tuple(Segment.model_validate(segment) for segment in answer["segments"]),
+            pts=np.frombuffer(pts, np.int64),
+            n_packets=answer["n_packets"],
+        )
+
+    def frames(self, task: SegmentTask, box: Letterbox, batch: int) -> Iterator[FrameBatch]:
+        """Frames of a segment, upright and letterboxed, up to ``batch`` at a time.
+
+        The child decodes the next batch while the caller works on this one.
+        """
+        shape = (2, batch, box.input_height, box.input_width, 3)
+        n_bytes = int(np.prod(shape))
+        os.ftruncate(self._memory_file.fileno(), n_bytes)
+        head = {"box": box.as_dict(), "batch": batch, **_of(task)}
+        shared = mmap.mmap(self._memory_file.fileno(), n_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
+        pixels = np.frombuffer(shared, np.uint8).reshape(shape)  # it keeps the mapping alive
+        self._say({"do": "frames", **head}, task.pts.tobytes())
+        half, first = 0, task.segment.first_frame
+        while n := int(self._hear()[0]["n"]):
+            self._say({"do": "more"})  # into the other half
+            yield FrameBatch(np.arange(first, first + n), pixels[half, :n])
+            half, first = 1 - half, first + n
+        if first != task.segment.end_frame:
+            raise MediaError(
+                f"expected frames up to {task.segment.end_frame} of segment {task.segment.index}, "
+                f"the child stopped at {first}"
+            )
+
+    def render(
+        self,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        settings: RenderSettings,
+    ) -> Iterator[bytes]:
+        """Packed packets of a segment, masked where ``regions`` says, in pieces of a few MiB."""
+        told = {
+            frame: [region.model_dump() for region in found] for frame, found in regions.items()
+        }
+        head = {"settings": settings.model_dump(), "regions": told, **_of(task)}
+        self._say({"do": "render", **head}, task.pts.tobytes())
+        while True:
+            answer, pieces = self._hear()
+            if answer.get("end"):
+                return
+            yield pieces[0]
+
+    def assemble(
+        self, index: VideoIndex, rendered: Sequence[Path] | None, settings: RenderSettings
+    ) -> Path:
+        """Mux a result in the child's own directory; answers its path, gone when the child is.
+
+        ``rendered``: files of packed packets in order of segments; None copies the source's.
+        """
+        answer, _ = self._ask(
+            {
+                "do": "assemble",
+                "info": index.info.model_dump(mode="json"),
+                "rendered": None if rendered is None else [str(path) for path in rendered],
+                "settings": settings.model_dump(),
+            }
+        )
+        return Path(self._folder.name) / Path(answer["name"]).name
+
+    def verify(self, index: VideoIndex, result: Path, limits: Limits) -> None:
+        """Hold a result, made by another child, against the source."""
+        head = {
+            "info": index.info.model_dump(mode="json"),
+            "segments": [segment.model_dump() for segment in index.segments],
+            "n_packets": index.n_packets,
+            "result": str(result),
+            "limits": limits.model_dump(),
+        }
+        self._ask({"do": "verify", **head}, index.pts.tobytes())
+
+    def _ask(self, head: Message, *buffers: bytes) -> tuple[Message, list[bytes]]:
+        self._say(head, *buffers)
+        return self._hear()
+
+    def _say(self, head: Message, *buffers: bytes) -> None:
+        self._doing = head["do"]
+        try:
+            send(self._control, head, *buffers)
+        except OSError as error:
+            raise self._lost() from error
+
+    def _hear(self) -> tuple[Message, list[bytes]]:
+        try:
+            head, buffers = receive(self._control)
+        except (EOFError, OSError, ValueError) as error:
+            raise self._lost() from error
+        if self._feed.error is not None:
+            raise self._feed.error
+        if "error" in head:
+            raise from_wire(str(head["error"]), str(head["code"]), str(head["message"]))
+        return head, buffers
+
+    def _lost(self) -> Exception:
+        if self._feed.error is not None:
+            return self._feed.error
+        self._process.kill()
+        status = self._process.wait()
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        log = (Path(self._folder.name) / "log.txt").read_text(errors="replace").strip()
+        last = f": {log.splitlines()[-1][:200]}" if log else ""
+        return WorkerLostError(f"the media process {how} during '{self._doing}'{last}")
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": str(_PACKAGE_ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "SVT_LOG": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _of(task: SegmentTask) -> Message:
+    return {"info": task.info.model_dump(mode="json"), "segment": task.segment.model_dump()}

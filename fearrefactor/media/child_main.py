@@ -1,0 +1,175 @@
+"""The media child process from inside: it answers its parent until the parent hangs up."""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av.logging
+import cv2
+import numpy as np
+from pydantic import TypeAdapter
+
+from fearrefactor.core.letterbox import Letterbox
+from fearrefactor.core.plan import Region
+from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
+from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
+from fearrefactor.errors import FearRefactorError, MediaError
+from fearrefactor.media.assemble import assemble
+from fearrefactor.media.decode import segment_frames, shrink
+from fearrefactor.media.feed import FedSource
+from fearrefactor.media.index import index_source
+from fearrefactor.media.render import render_segment
+from fearrefactor.media.verify import verify
+from fearrefactor.media.wire import Message, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PIECE_BYTES = 4 << 20
+_REGIONS = TypeAdapter(dict[int, tuple[Region, ...]])
+
+
+class Child:
+    """Answers one request after the other; each method is what one request does."""
+
+    def __init__(self, control: Connection, feed: Connection, memory: int) -> None:
+        self._control = control
+        self._feed = feed
+        self._memory = memory
+        self._source = FedSource(feed, 0)
+        self._does: dict[str, Callable[[Message, list[bytes]], None]] = {
+            "start": self._start,
+            "index": self._index,
+            "frames": self._frames,
+            "render": self._render,
+            "assemble": self._assemble,
+            "verify": self._verify,
+        }
+
+    def serve(self) -> None:
+        """Until the parent hangs up."""
+        while True:
+            try:
+                head, buffers = receive(self._control)
+            except (EOFError, OSError):
+                return
+            try:
+                self._does[head["do"]](head, buffers)
+            except FearRefactorError as error:
+                kind = type(error).__name__
+                self._say({"error": kind, "code": error.code, "message": str(error)})
+            except Exception as error:  # noqa: BLE001 - the parent fails the video and says why
+                message = f"{type(error).__name__}: {error}"
+                self._say({"error": "MediaError", "code": "decode_error", "message": message})
+
+    def _say(self, head: Message, *buffers: bytes) -> None:
+        send(self._control, head, *buffers)
+
+    def _start(self, head: Message, _: list[bytes]) -> None:
+        self._source = FedSource(self._feed, head["size"])
+        self._say({})
+
+    def _index(self, head: Message, _: list[bytes]) -> None:
+        index = index_source(
+            self._source,
+            Limits.model_validate(head["limits"]),
+            CutSettings.model_validate(head["cut"]),
+        )
+        self._say(
+            {
+                "info": index.info.model_dump(mode="json"),
+                "segments": [segment.model_dump() for segment in index.segments],
+                "n_packets": index.n_packets,
+            },
+            index.pts.tobytes(),
+        )
+
+    def _frames(self, head: Message, buffers: list[bytes]) -> None:
+        task = _task(head, buffers)
+        box = Letterbox(**head["box"])
+        batch = int(head["batch"])
+        shape = (2, batch, box.input_height, box.input_width, 3)
+        pixels = np.frombuffer(mmap.mmap(self._memory, int(np.prod(shape))), np.uint8)
+        pixels = pixels.reshape(shape)
+        half = n = 0
+        for _, frame in segment_frames(self._source, task):
+            shrink(frame, box, task.info.rotation_deg, pixels[half, n])
+            n += 1
+            if n == batch:
+                self._hand_over(n)
+                half, n = 1 - half, 0
+        if n:
+            self._hand_over(n)
+        self._say({"n": 0})
+
+    def _hand_over(self, n: int) -> None:
+        """Tell of ``n`` frames and go on only when the parent is done with the other half."""
+        self._say({"n": n})
+        head, _ = receive(self._control)
+        if head["do"] != "more":
+            raise MediaError("the parent stopped asking for frames")
+
+    def _render(self, head: Message, buffers: list[bytes]) -> None:
+        task = _task(head, buffers)
+        packets = render_segment(
+            self._source,
+            task,
+            _REGIONS.validate_python(head["regions"]),
+            RenderSettings.model_validate(head["settings"]),
+        )
+        piece = bytearray()
+        for packet in packets:
+            piece += packet.pack()
+            if len(piece) >= _PIECE_BYTES:
+                self._say({}, bytes(piece))
+                piece.clear()
+        if piece:
+            self._say({}, bytes(piece))
+        self._say({"end": True})
+
+    def _assemble(self, head: Message, _: list[bytes]) -> None:
+        rendered = head["rendered"]
+        path = assemble(
+            self._source,
+            VideoInfo.model_validate(head["info"]),
+            None if rendered is None else [Path(name) for name in rendered],
+            RenderSettings.model_validate(head["settings"]),
+            Path.cwd(),
+        )
+        self._say({"name": path.name})
+
+    def _verify(self, head: Message, buffers: list[bytes]) -> None:
+        index = VideoIndex(
+            info=VideoInfo.model_validate(head["info"]),
+            segments=tuple(Segment.model_validate(segment) for segment in head["segments"]),
+            pts=_times(buffers),
+            n_packets=head["n_packets"],
+        )
+        limits = Limits.model_validate(head["limits"])
+        verify(self._source, index, Path(head["result"]), limits)
+        self._say({})
+
+
+def _task(head: Message, buffers: list[bytes]) -> SegmentTask:
+    info = VideoInfo.model_validate(head["info"])
+    return SegmentTask(info, Segment.model_validate(head["segment"]), _times(buffers))
+
+
+def _times(buffers: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.frombuffer(buffers[0], np.int64)
+
+
+def main() -> None:
+    """Serve on the file descriptors named on the command line."""
+    control, feed, memory = map(int, sys.argv[1:4])
+    av.logging.set_level(av.logging.ERROR)
+    cv2.setNumThreads(1)
+    Child(Connection(control), Connection(feed), memory).serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""In which container a result is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fearrefactor.media.source import IMAGE_FORMATS
+
+if TYPE_CHECKING:
+    from fearrefactor.core.video import VideoInfo
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """FFmpeg's muxer, the file's suffix, and the muxer's options."""
+
+    muxer: str
+    suffix: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+_KEPT = {
+    "matroska": OutputFormat("matroska", ".mkv"),
+    "mpegts": OutputFormat("mpegts", ".ts", {"mpegts_copyts": "1", "muxdelay": "0"}),
+    "gif": OutputFormat("gif", ".gif"),
+}
+_WEBM_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
+#: What may stand in an MP4 and is played from there by browsers and telephones.
+_MP4_CODECS = {
+    *("h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mjpeg"),
+    *("aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac", "alac", "mov_text"),
+}
+_MOV_CODECS = {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_u8", "pcm_f32le", "prores", "rawvideo"}
+
+
+def output_format(info: VideoInfo, video_codec: str) -> OutputFormat:
+    """The source's own container; for others MP4, or what holds streams that MP4 cannot."""
+    if info.is_image:
+        return OutputFormat("image", IMAGE_FORMATS[info.container])
+    beside = {s.codec for s in info.streams if s.kept and s.index != info.stream_index}
+    codecs = beside | {video_codec}
+    if info.container == "matroska" and codecs <= _WEBM_CODECS:
+        return OutputFormat("webm", ".webm")
+    if info.container in _KEPT and (info.container != "gif" or video_codec == "gif"):
+        return _KEPT[info.container]
+    # A track's start is written in the film's clock: give it the video's, or it is rounded.
+    options = {"movflags": "+faststart", "movie_timescale": str(info.time_base.denominator)}
+    if codecs <= _MP4_CODECS:
+        return OutputFormat("mp4", ".mp4", options)
+    if info.container == "mov" or codecs <= _MP4_CODECS | _MOV_CODECS:
+        return OutputFormat("mov", ".mov", options)
+    return OutputFormat("matroska", ".mkv")

@@ -1,0 +1,180 @@
+"""From packets to frames: one segment at a time, every frame accounted for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import av.error
+import numpy as np
+from av.codec.context import ThreadType
+
+from fearrefactor.core.letterbox import PAD_VALUE, Letterbox
+from fearrefactor.errors import MediaError, UnsupportedError
+from fearrefactor.media.source import Source, open_source
+from fearrefactor.media.streams import main_video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.video import Segment, SegmentTask, VideoInfo
+
+_T = TypeVar("_T")
+
+
+def decoded(steps: Iterable[_T]) -> Iterator[_T]:
+    """The same items, with FFmpeg's errors turned into ``decode_error``."""
+    try:
+        yield from steps
+    except av.error.FFmpegError as error:
+        raise MediaError(f"cannot be decoded: {error}") from error
+
+
+def packet_time(packet: Packet[Any]) -> int | None:
+    """Presentation time; AVI gives only decode times, which are the same where it is allowed."""
+    return packet.pts if packet.pts is not None else packet.dts
+
+
+def shows_nothing(packet: Packet[Any], codec: str) -> bool:
+    """Whether a packet only prepares others: VP8's hidden frames (RFC 6386, section 9.1)."""
+    return codec == "vp8" and not bytes(memoryview(packet)[:1])[0] & 0x10
+
+
+def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
+    """The first frame that a decoder shows.
+
+    Raises:
+        MediaError: there is none.
+    """
+    for frame in decoded(_decode(container.demux(stream))):
+        return frame
+    raise MediaError("no frame can be decoded")
+
+
+def segment_frames(source: Source, task: SegmentTask) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames of a segment in presentation order, as (frame index of the video, frame).
+
+    Raises:
+        MediaError: a frame is missing, damaged, or not where the index saw it.
+        UnsupportedError: the picture changes its size or format on the way.
+    """
+    segment = task.segment
+    container, _ = open_source(source)
+    with container:
+        stream = main_video(container)
+        # Segments are the unit of work that runs side by side: one thread for each decoder.
+        stream.codec_context.thread_type = ThreadType.NONE
+        stream.codec_context.thread_count = 1
+        expected = iter(enumerate(task.pts.tolist(), segment.first_frame))
+        n = 0
+        for frame in decoded(_decode(_packets(container, stream, segment))):
+            index, time = next(expected, (None, None))
+            if index is None or frame.pts != time:
+                raise MediaError(
+                    f"expected frame {index} at pts {time}, the decoder gave one at {frame.pts} "
+                    f"in segment {segment.index}"
+                )
+            _check_frame(frame, task.info, index)
+            n += 1
+            yield index, frame
+        if n != segment.n_frames:
+            raise MediaError(
+                f"expected {segment.n_frames} frames in segment {segment.index}, "
+                f"the decoder gave {n}"
+            )
+
+
+def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np.uint8]) -> None:
+    """Write a frame, upright and letterboxed, into ``out``.
+
+    ``out``: ``(box.input_height, box.input_width, 3)`` uint8 RGB. The decoder's planes are scaled
+    and converted in one step, with the frame's own matrix and range.
+    """
+    turned = rotation_deg in {90, 270}
+    width, height = (box.height, box.width) if turned else (box.width, box.height)
+    small = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
+    plane = small.planes[0]
+    pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[
+        :, : width * 3
+    ]
+    upright = np.rot90(pixels.reshape(height, width, 3), k=-rotation_deg // 90)
+    if (box.width, box.height) != (box.input_width, box.input_height):
+        out.fill(PAD_VALUE)
+    out[box.top : box.top + box.height, box.left : box.left + box.width] = upright
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, segment: Segment
+) -> Iterator[Packet[VideoStream]]:
+    """The segment's video packets in decode order, then the one that flushes the decoder."""
+    if segment.index:
+        _prime(container, stream)
+        if not _seek(container, stream, segment):
+            container.seek(0)
+    remaining = 0
+    for packet in container.demux(stream):
+        if not packet.size:
+            continue
+        if packet_time(packet) == segment.start_pts and not remaining:
+            remaining = segment.n_packets
+        if remaining:
+            yield packet
+            remaining -= 1
+            if not remaining:
+                break
+    flush: Packet[Any] = av.Packet()
+    flush.stream = stream
+    yield flush
+
+
+def _prime(container: InputContainer, stream: VideoStream) -> None:
+    """Show the decoder the file's first packet, whatever segment comes next.
+
+    x264 names its version in a message in that packet alone, and FFmpeg's decoder works around the
+    bugs of old versions: a 4:4:4 file decoded from its second key frame on is rubbish without it.
+    """
+    for packet in container.demux(stream):
+        if packet.size:
+            packet.decode()
+            return
+
+
+def _seek(container: InputContainer, stream: VideoStream, segment: Segment) -> bool:
+    """Move to the segment's key frame or before it; False when the container cannot."""
+    try:
+        container.seek(segment.start_pts, stream=stream, backward=True)
+        for packet in container.demux(stream):
+            if packet.size:
+                time = packet_time(packet)
+                if time is None or time > segment.start_pts:
+                    return False
+                break
+        container.seek(segment.start_pts, stream=stream, backward=True)
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
+def _decode(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
+    for packet in packets:
+        for frame in packet.decode():
+            if frame.is_corrupt:
+                raise MediaError(f"the frame at pts {frame.pts} is damaged")
+            yield frame
+
+
+def _check_frame(frame: VideoFrame, info: VideoInfo, index: int) -> None:
+    if (frame.width, frame.height) != (info.width_px, info.height_px):
+        raise UnsupportedError(
+            f"the picture changes size at frame {index}: from {info.width_px} × {info.height_px} "
+            f"to {frame.width} × {frame.height}"
+        )
+    if frame.format.name != info.pix_fmt:
+        raise UnsupportedError(
+            f"the pixel format changes at frame {index}: from {info.pix_fmt} to {frame.format.name}"
+        )

@@ -1,0 +1,220 @@
+"""One guarded pass over a source's packets: what it is, where it can be cut.
+
+A segment is a run of whole closed GOPs. A GOP is closed when every packet before its key frame is
+shown before it and every packet after it is shown after it, and when, for H.264 and HEVC, the key
+frame is a true IDR: only then does decoding need nothing that lies before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from fearrefactor.core.video import Segment, VideoIndex, VideoInfo
+from fearrefactor.errors import LimitError, MediaError, UnsupportedError
+from fearrefactor.media.decode import decoded, first_frame, packet_time, shows_nothing
+from fearrefactor.media.nal import is_clean_cut
+from fearrefactor.media.source import IMAGE_FORMATS, Source, open_source, size_of
+from fearrefactor.media.streams import codec_name, describe, main_video
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.sidedata.sidedata import SideDataContainer
+    from av.stream import Stream
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.settings import CutSettings, Limits
+
+
+@dataclass
+class _Packets:
+    """Columns of the packet table, in decode order."""
+
+    pts: list[int] = field(default_factory=list)
+    end_pts: int = 0
+    shown: list[bool] = field(default_factory=list)
+    cut: list[bool] = field(default_factory=list)
+    n_corrupt: int = 0
+    end_s: float = 0.0
+
+
+def index_source(source: Source, limits: Limits, cut: CutSettings) -> VideoIndex:
+    """Properties, frame times and segments of a source.
+
+    Raises:
+        MediaError: ``empty_file``, ``not_a_video``, ``no_video_stream``, ``truncated``,
+            ``decode_error``; LimitError, UnsupportedError.
+    """
+    size_bytes = size_of(source)
+    container, format_name = open_source(source)
+    with container:
+        stream = main_video(container)
+        _check_limits(container, stream, limits)
+        is_image = format_name in IMAGE_FORMATS
+        packets = _read_packets(container, stream, limits, only_first=is_image)
+        n_from_header = int(stream.frames)
+        _check_complete(container, packets, n_from_header)
+    container, _ = open_source(source)
+    with container:
+        info = _describe(container, format_name, packets, size_bytes)
+    pts = np.array(packets.pts, np.int64)
+    shown = np.array(packets.shown, bool)
+    frame_pts = np.sort(pts[shown])
+    if np.any(np.diff(frame_pts) <= 0):
+        raise UnsupportedError("timestamps: two frames share one presentation time")
+    return VideoIndex(
+        info=info,
+        segments=tuple(_cut(packets, pts, shown, cut.min_segment_frames)),
+        pts=frame_pts,
+        n_packets=len(pts),
+    )
+
+
+def _read_packets(
+    container: InputContainer, stream: VideoStream, limits: Limits, *, only_first: bool
+) -> _Packets:
+    table = _Packets()
+    codec = codec_name(stream)
+    extradata = stream.codec_context.extradata or b""
+    for packet in decoded(container.demux()):
+        if not packet.size:
+            continue
+        table.n_corrupt += packet.is_corrupt
+        time = packet_time(packet)
+        if time is not None and packet.time_base and packet.stream.type in {"video", "audio"}:
+            end = float((time + (packet.duration or 0)) * packet.time_base)
+            table.end_s = max(table.end_s, end)
+        if packet.stream_index == stream.index:
+            _add(table, packet, time, codec, extradata)
+            if only_first:  # telephones hide more pictures behind the first one of a JPEG
+                break
+        if len(table.pts) > limits.max_frames:
+            raise LimitError(f"more than {limits.max_frames} frames (limit max_frames)")
+    if not table.pts:
+        raise MediaError("the video stream has no packets", code="truncated")
+    return table
+
+
+def _add(
+    table: _Packets, packet: Packet[Stream], time: int | None, codec: str, extradata: bytes
+) -> None:
+    if time is None:
+        raise UnsupportedError(f"timestamps: video packet {len(table.pts)} has none")
+    table.pts.append(time)
+    table.end_pts = max(table.end_pts, time + (packet.duration or 0))
+    table.shown.append(not packet.is_discard and not shows_nothing(packet, codec))
+    table.cut.append(packet.is_keyframe and is_clean_cut(packet, codec, extradata))
+
+
+def _check_limits(container: InputContainer, stream: VideoStream, limits: Limits) -> None:
+    pixels = stream.width * stream.height
+    if pixels > limits.max_pixels:
+        raise LimitError(
+            f"{stream.width} × {stream.height} pixels are more than {limits.max_pixels} "
+            "(limit max_pixels)"
+        )
+    if len(container.streams) > limits.max_streams:
+        raise LimitError(f"{len(container.streams)} streams (limit max_streams)")
+    duration_s = (container.duration or 0) / 1_000_000
+    if duration_s > limits.max_duration_s:
+        raise LimitError(f"{duration_s:.0f} s are too long (limit max_duration_s)")
+
+
+def _check_complete(container: InputContainer, packets: _Packets, n_from_header: int) -> None:
+    """Truncation is silent in most containers: compare what was claimed with what came."""
+    if packets.n_corrupt or (n_from_header and len(packets.pts) < n_from_header):
+        raise MediaError(
+            f"{len(packets.pts)} of {n_from_header or '?'} video packets can be read, "
+            f"{packets.n_corrupt} of all packets are cut short; expected the whole file",
+            code="truncated",
+        )
+    claimed_s = (container.duration or 0) / 1_000_000
+    if packets.end_s < 0.9 * claimed_s - 0.5:
+        raise MediaError(
+            f"the file says {claimed_s:.2f} s but its packets end at {packets.end_s:.2f} s",
+            code="truncated",
+        )
+
+
+def _describe(
+    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int
+) -> VideoInfo:
+    stream = main_video(container)
+    frame = first_frame(container, stream)
+    context = stream.codec_context
+    time_base = Fraction(stream.time_base or 0) or Fraction(1, 1000)
+    matrix = _display_matrix(frame)
+    rotation = int(-frame.rotation) % 360
+    span = (packets.end_pts - min(packets.pts)) * time_base
+    rate = Fraction(stream.guessed_rate or stream.average_rate or 0)
+    streams = describe(container, stream)
+    return VideoInfo(
+        container=format_name,
+        is_image=format_name in IMAGE_FORMATS,
+        codec=codec_name(stream),
+        stream_index=stream.index,
+        width_px=frame.width,
+        height_px=frame.height,
+        pix_fmt=frame.format.name,
+        rotation_deg=rotation if rotation % 90 == 0 else 0,
+        display_matrix=matrix,
+        sample_aspect_ratio=Fraction(stream.sample_aspect_ratio or 0) or Fraction(1),
+        time_base=time_base,
+        rate=rate if rate > 0 else Fraction(25),
+        duration_s=float(span),
+        interlaced=frame.interlaced_frame,
+        color_range=context.color_range,
+        color_primaries=context.color_primaries,
+        color_trc=context.color_trc,
+        colorspace=context.colorspace,
+        bit_rate=int(size_bytes * 8 / max(float(span), 0.001)),
+        n_frames_from_header=int(stream.frames),
+        size_bytes=size_bytes,
+        streams=streams,
+        n_chapters=len(container.chapters()),
+        alpha=stream.metadata.get("alpha_mode") == "1",
+        n_hidden_frames=len(packets.shown) - sum(packets.shown),
+    )
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    try:
+        raw = bytes(cast("SideDataContainer", frame.side_data)["DISPLAYMATRIX"])
+    except (KeyError, ValueError):  # none; or PyAV 18 met side data that it does not know, as EXIF
+        return None
+    return tuple(np.frombuffer(raw, np.int32).tolist())
+
+
+def _cut(
+    packets: _Packets, pts: NDArray[np.int64], shown: NDArray[np.bool_], min_frames: int
+) -> list[Segment]:
+    before = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(pts)[:-1]])
+    after = np.minimum.accumulate(pts[::-1])[::-1]
+    closed = np.array(packets.cut, bool) & (before < pts) & (after >= pts)
+    starts = [0]
+    for start in np.flatnonzero(closed).tolist():
+        if np.count_nonzero(shown[starts[-1] : start]) >= min_frames:
+            starts.append(start)
+    segments: list[Segment] = []
+    last_end = max(packets.end_pts, int(pts[-1]) + 1)
+    first_frame_index = 0
+    for index, (start, end) in enumerate(zip(starts, [*starts[1:], len(pts)], strict=True)):
+        n_frames = int(np.count_nonzero(shown[start:end]))
+        segments.append(
+            Segment(
+                index=index,
+                first_frame=first_frame_index,
+                n_frames=n_frames,
+                n_packets=end - start,
+                start_pts=int(pts[start]),
+                end_pts=int(pts[end]) if end < len(pts) else last_end,
+            )
+        )
+        first_frame_index += n_frames
+    return segments

@@ -1,0 +1,132 @@
+"""A segment and its part of the plan to encoded packets.
+
+Frame receipts: the encoder takes a frame only together with its entry of the plan, even when that
+entry is empty. Frames decoded, receipts and packets encoded must be equal in number, or the video
+fails.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import av.error
+import numpy as np
+from av.video.frame import PictureType, VideoFrame
+
+from fearrefactor.errors import FidelityError, MediaError, UnsupportedError
+from fearrefactor.media.composite import composite
+from fearrefactor.media.decode import segment_frames
+from fearrefactor.media.encode import choose_encoder, open_encoder
+from fearrefactor.media.packets import EncodedPacket
+from fearrefactor.media.planes import working_format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from av.video.codeccontext import VideoCodecContext
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.settings import RenderSettings
+    from fearrefactor.core.video import SegmentTask, VideoInfo
+    from fearrefactor.media.source import Source
+
+
+def render_segment(
+    source: Source,
+    task: SegmentTask,
+    regions: Mapping[int, Sequence[Region]],
+    settings: RenderSettings,
+) -> Iterator[EncodedPacket]:
+    """Decode, mask and encode one segment; ``regions`` are by frame index of the video.
+
+    Raises:
+        MediaError, UnsupportedError: the segment cannot be decoded or encoded as it was.
+        FidelityError: not every frame came out, or not at its own time.
+    """
+    segment = task.segment
+    shown = upright_image(task.info)
+    encoder = open_encoder(shown, choose_encoder(shown, settings))
+    durations = _durations(task)
+    receipts = []
+    n_packets = 0
+    for index, frame in segment_frames(source, task):
+        receipts.append((index, len(regions.get(index, ()))))
+        masked = mask_frame(frame, regions.get(index, ()), task.info)
+        for packet in _encode(encoder, masked):
+            yield _checked(packet, task.pts, n_packets, durations)
+            n_packets += 1
+    for packet in _encode(encoder, None):
+        yield _checked(packet, task.pts, n_packets, durations)
+        n_packets += 1
+    planned = [(i, len(regions.get(i, ()))) for i in range(segment.first_frame, segment.end_frame)]
+    if receipts != planned or n_packets != segment.n_frames:
+        raise FidelityError(
+            f"segment {segment.index} has {segment.n_frames} frames; {len(receipts)} receipts, "
+            f"{n_packets} packets were encoded"
+        )
+
+
+def mask_frame(frame: VideoFrame, regions: Sequence[Region], info: VideoInfo) -> VideoFrame:
+    """A frame ready for the encoder: masked where the plan says so, otherwise untouched.
+
+    An image is also turned upright, because its orientation lies in metadata that is removed.
+
+    Raises:
+        UnsupportedError: there is something to mask and the pixel format cannot be worked on.
+    """
+    out = frame
+    if regions:
+        planar = working_format(info.pix_fmt)
+        if planar is None:
+            raise UnsupportedError(f"pixel format {info.pix_fmt}: its planes cannot be masked")
+        work = frame.reformat(format=planar) if planar != info.pix_fmt else frame
+        work.make_writable()  # the decoder still refers to this buffer for later frames
+        composite(work, regions, info.rotation_deg)
+        out = work.reformat(format=info.pix_fmt) if planar != info.pix_fmt else work
+    if info.is_image and info.rotation_deg:
+        pixels = np.rot90(
+            out.to_ndarray(format="rgb24").astype(np.uint8, copy=False), k=-info.rotation_deg // 90
+        )
+        turned = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+        out = turned.reformat(format=info.pix_fmt, dst_color_range=info.color_range)
+    out.pts, out.time_base = frame.pts, info.time_base
+    out.pict_type = PictureType.NONE  # the source's frame types are not the encoder's business
+    return out
+
+
+def upright_image(info: VideoInfo) -> VideoInfo:
+    """What an image is once its pixels have been turned; a video is what it was."""
+    if not (info.is_image and info.rotation_deg):
+        return info
+    size = {"width_px": info.upright_width_px, "height_px": info.upright_height_px}
+    return info.model_copy(update={**size, "rotation_deg": 0, "display_matrix": None})
+
+
+def _encode(
+    encoder: VideoCodecContext, frame: VideoFrame | None
+) -> Iterator[tuple[int | None, bool, bytes]]:
+    try:
+        for packet in encoder.encode(frame):
+            yield packet.pts, packet.is_keyframe, bytes(packet)
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{encoder.name} cannot encode a frame: {error}") from error
+
+
+def _checked(
+    encoded: tuple[int | None, bool, bytes], pts: NDArray[np.int64], n: int, durations: list[int]
+) -> EncodedPacket:
+    packet_pts, is_keyframe, data = encoded
+    if n >= len(pts) or packet_pts != int(pts[n]):
+        expected = int(pts[n]) if n < len(pts) else None
+        raise FidelityError(f"expected packet {n} at pts {expected}, the encoder gave {packet_pts}")
+    return EncodedPacket(int(pts[n]), durations[n], is_keyframe, data)
+
+
+def _durations(task: SegmentTask) -> list[int]:
+    """From each frame to the next; the last one of a segment lasts until the segment's end."""
+    if not len(task.pts):
+        return []
+    last = task.segment.end_pts - int(task.pts[-1])
+    nominal = max(1, round(1 / (task.info.rate * task.info.time_base)))
+    return [*np.diff(task.pts).tolist(), last if last > 0 else nominal]
