@@ -78,6 +78,28 @@ class Detections:
         return len(self.frame)
 
 
+def concatenate(parts: Sequence[Detections]) -> Detections:
+    """Detections of runs of frames that follow each other, as one."""
+    if not parts:
+        none = np.zeros(0, np.int64)
+        return Detections(
+            none,
+            none,
+            none.astype(np.int32),
+            none.astype(np.float32),
+            np.zeros((0, 4), np.float32),
+            (),
+        )
+    return Detections(
+        frames=np.concatenate([part.frames for part in parts]),
+        frame=np.concatenate([part.frame for part in parts]),
+        class_id=np.concatenate([part.class_id for part in parts]),
+        score=np.concatenate([part.score for part in parts]),
+        box=np.concatenate([part.box for part in parts]),
+        mask=tuple(mask for part in parts for mask in part.mask),
+    )
+
+
 def join(parts: Sequence[Detections], n_frames: int) -> Detections:
     """Detections of all segments, in order, as one; proof that every frame was inspected.
 
@@ -91,11 +113,4 @@ def join(parts: Sequence[Detections], n_frames: int) -> Detections:
             f"; first missing: {missing[0]}" if missing.size else ""
         )
         raise ValueError(msg)
-    return Detections(
-        frames=frames,
-        frame=np.concatenate([part.frame for part in parts]),
-        class_id=np.concatenate([part.class_id for part in parts]),
-        score=np.concatenate([part.score for part in parts]),
-        box=np.concatenate([part.box for part in parts]),
-        mask=tuple(mask for part in parts for mask in part.mask),
-    )
+    return concatenate(parts)

@@ -1,0 +1,53 @@
+"""The command line: ``fearrefactor --help`` is where to start."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import fearrefactor
+from fearrefactor.cli.inspect import inspect
+from fearrefactor.cli.manifest import manifest
+from fearrefactor.cli.mask import mask
+from fearrefactor.cli.models import models
+from fearrefactor.cli.policy import policy
+from fearrefactor.core.report import ExitCode
+from fearrefactor.errors import FearRefactorError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(fearrefactor.__version__, prog_name="fearrefactor")
+def cli() -> None:
+    """Mask what people must not see in videos, on a laptop or on a Ray cluster.
+
+    Start with: fearrefactor mask VIDEO --classes person --output out
+    """
+
+
+for command in (mask, manifest, models, inspect, policy):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point: errors of this project become one message and exit code 1."""
+    run_command(cli)
+
+
+def run_command(command: click.Command) -> None:
+    """Run a command; what cannot be done ends with a message that says what to do."""
+    try:
+        command.main(standalone_mode=False)
+    except FearRefactorError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(int(ExitCode.NO_RUN))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(int(ExitCode.NO_RUN))
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""What runs where: the stages of videos on pools of actors.
+
+On a CPU cluster one pool does everything, an actor a core. Where there are GPUs, actors that hold
+one each detect, and CPU actors do the rest. Ray retries nothing: the driver does.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+import fearrefactor
+from fearrefactor.cluster.pool import ActorPool
+from fearrefactor.cluster.workers import ModelShipment, Worker
+from fearrefactor.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Seen, Survey
+    from fearrefactor.vision.catalog import ModelFile
+    from fearrefactor.vision.load import Device
+    from fearrefactor.vision.segmenter import DetectSettings
+
+_NO_RETRIES = {"max_restarts": 0, "max_task_retries": 0}
+_GPU_SLOTS = 4
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """``address`` None starts a Ray of our own on this machine; ``workers`` None takes all cores.
+
+    ``is_job``: this process was started by ``ray job submit``, which has set the address and sent
+    the code.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    is_job: bool = False
+
+
+def connect(settings: ClusterSettings) -> None:
+    """Join the cluster, or start one on this machine.
+
+    Raises:
+        InputError: there is no cluster at the address.
+    """
+    if settings.is_job:
+        ray.init(log_to_driver=True)
+    elif settings.address is not None:
+        try:
+            ray.init(address=settings.address, runtime_env={"py_modules": [fearrefactor]})
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"no Ray cluster at {settings.address}: {error}; "
+                "start one with 'ray start --head' or leave --ray-address out"
+            ) from error
+    else:
+        ray.init(
+            num_cpus=settings.workers,
+            include_dashboard=False,
+            object_store_memory=512 << 20,  # compressed packets and results, never frames
+            log_to_driver=True,
+            configure_logging=True,
+            logging_level=logging.WARNING,
+        )
+
+
+def disconnect() -> None:
+    """Leave the cluster, or end the one that was started here."""
+    ray.shutdown()
+
+
+class RayStages:
+    """``Stages`` on actors. Start it within the event loop, and stop it at the end."""
+
+    def __init__(
+        self, card: ModelCard, detect_settings: str, pools: tuple[ActorPool, ActorPool]
+    ) -> None:
+        self.card = card
+        self.detect_settings = detect_settings
+        self._detectors, self._media = pools
+
+    async def survey(self, uri: str) -> Survey:
+        """Pin, checksum and index a source."""
+        return await self._media.call(lambda actor: actor.survey.remote(uri))
+
+    async def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+        """What an earlier run published for the same work."""
+        return await self._media.call(lambda a: a.find.remote(row_key, detect_id, work_id))
+
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """Detections of a segment, and seconds."""
+        return await self._detectors.call(lambda actor: actor.detect.remote(source, task))
+
+    async def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[Any, float]:
+        """A reference to the segment's packets, and seconds."""
+
+        async def step(actor: Any) -> tuple[Any, float]:
+            packets, seconds = actor.render.options(num_returns=2).remote(source, task, regions)
+            return packets, await seconds
+
+        return await self._media.call(step)
+
+    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
+        """Assemble, verify and publish."""
+        return await self._media.call(lambda actor: actor.finish.remote(seen, rendered))
+
+    @property
+    def max_videos(self) -> int:
+        """How many videos may be in hand at once: enough that no actor waits for the driver."""
+        return 2 * (self._detectors.n_calls + self._media.n_calls)
+
+    def stop(self) -> None:
+        """End the actors."""
+        self._detectors.stop()
+        self._media.stop()
+
+
+async def start_stages(
+    settings: JobSettings,
+    file: ModelFile,
+    detect: DetectSettings,
+    device: Device,
+    workers: int | None,
+) -> RayStages:
+    """Start the actors and wait for the first one that has loaded the model.
+
+    Raises:
+        FearRefactorError: the model cannot be loaded on any worker.
+    """
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    n_gpus = int(resources.get("GPU", 0)) if device != "cpu" else 0
+    n_cpus = workers or max(1, int(resources.get("CPU", 1)))
+    data = ray.put(file.path.read_bytes())
+    on_gpu = n_gpus > 0 and file.kind != "faces"
+    model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data)
+    if on_gpu:
+        detectors = ActorPool(
+            lambda: _actor(settings, model, _GPU_SLOTS, num_gpus=1), n_gpus, _GPU_SLOTS
+        )
+        media = ActorPool(lambda: _actor(settings, None, 1, num_cpus=1), n_cpus, 1)
+        media.start()
+    else:
+        detectors = media = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_cpus, 1)
+    detectors.start()
+    card = await detectors.call(lambda actor: actor.card.remote())
+    return RayStages(card, repr(detect), (detectors, media))
+
+
+def _actor(
+    settings: JobSettings,
+    model: ModelShipment | None,
+    slots: int,
+    *,
+    num_cpus: int = 0,
+    num_gpus: int = 0,
+) -> Any:
+    wanted = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_concurrency": slots}
+    return ray.remote(Worker).options(**wanted, **_NO_RETRIES).remote(settings, model, slots)

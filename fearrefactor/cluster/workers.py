@@ -1,0 +1,134 @@
+"""The actor that does steps of videos. It adds nothing to them but a process on some node."""
+
+from __future__ import annotations
+
+import os
+import queue
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ray
+
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.vision.batcher import DynamicBatcher
+from fearrefactor.vision.catalog import ModelFile, cache_dir
+from fearrefactor.vision.load import Device, load_segmenter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Seen, Survey
+    from fearrefactor.vision.segmenter import DetectSettings, Segmenter
+
+#: How long a GPU waits for more frames before it runs a batch that is not full.
+_MAX_WAIT_S = 0.005
+
+
+@dataclass(frozen=True)
+class ModelShipment:
+    """A model for workers that can reach neither a hub nor the driver's disk.
+
+    ``data`` is the file in Ray's object store: it travels to each node once.
+    """
+
+    file: ModelFile
+    settings: DetectSettings
+    device: Device
+    data: ray.ObjectRef[bytes]
+
+
+class Worker:
+    """One process with ``slots`` videos in hand and at most one model.
+
+    On a CPU there is one slot: a core decodes or infers. On a GPU several slots feed one model
+    through a dynamic batcher, because one decoder cannot keep it busy.
+    """
+
+    def __init__(self, settings: JobSettings, model: ModelShipment | None, slots: int) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-actor-")
+        self._segmenter = _load(model) if model is not None else None
+        if self._segmenter is not None and slots > 1:
+            max_batch = settings.batch * slots
+            self._segmenter = DynamicBatcher(self._segmenter, max_batch, _MAX_WAIT_S)
+        self._free: queue.LifoQueue[VideoWorker] = queue.LifoQueue()
+        for _ in range(slots):
+            self._free.put(VideoWorker(settings, self._segmenter, Path(self._folder.name)))
+
+    def card(self) -> ModelCard | None:
+        """Of its model, once that is loaded; None for a worker without one."""
+        return self._segmenter.card if self._segmenter is not None else None
+
+    def survey(self, uri: str) -> Survey:
+        """As ``VideoWorker.survey``."""
+        with self._worker() as worker:
+            return worker.survey(uri)
+
+    def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+        """As ``VideoWorker.find``."""
+        with self._worker() as worker:
+            return worker.find(row_key, detect_id, work_id)
+
+    def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """As ``VideoWorker.detect``."""
+        with self._worker() as worker:
+            return worker.detect(source, task)
+
+    def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[bytes, float]:
+        """All packed packets of a segment, and seconds.
+
+        They are two objects, so that the driver waits for the second and never holds the first.
+        """
+        start = time.perf_counter()
+        with self._worker() as worker:
+            packets = b"".join(worker.render(source, task, regions))
+        return packets, time.perf_counter() - start
+
+    def finish(self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]] | None) -> Published:
+        """As ``VideoWorker.finish``; packets are fetched one segment at a time."""
+        with self._worker() as worker:
+            if rendered is None:
+                return worker.finish(seen, None)
+            paths = [worker.scratch / f"{number}.packets" for number in range(len(rendered))]
+            try:
+                for path, packets in zip(paths, rendered, strict=True):
+                    path.write_bytes(ray.get(packets))
+                return worker.finish(seen, paths)
+            finally:
+                for path in paths:
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _worker(self) -> Iterator[VideoWorker]:
+        worker = self._free.get()
+        try:
+            yield worker
+        finally:
+            self._free.put(worker)
+
+
+def _load(model: ModelShipment) -> Segmenter:
+    cache = cache_dir(os.environ)
+    folder = cache / "shipped" / model.file.sha256[:16]
+    path = folder / model.file.path.name
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(ray.get(model.data))
+        Path(file.name).replace(path)
+    return load_segmenter(
+        replace(model.file, path=path),
+        model.settings,
+        device=model.device,
+        threads=1,
+        cache=cache,
+    )

@@ -1,0 +1,55 @@
+"""The steps of videos done by this very process, one after the other: no cluster, no actors."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.worker import VideoWorker
+    from fearrefactor.vision.segmenter import Segmenter
+
+
+class InlineStages:
+    """``Stages`` on one ``VideoWorker``; rendered segments wait in its scratch directory."""
+
+    def __init__(self, worker: VideoWorker, segmenter: Segmenter, detect_settings: str) -> None:
+        self.card = segmenter.card
+        self.detect_settings = detect_settings
+        self._worker = worker
+
+    async def survey(self, uri: str) -> Survey:
+        """Pin, checksum and index a source."""
+        return self._worker.survey(uri)
+
+    async def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+        """What an earlier run published for the same work."""
+        return self._worker.find(row_key, detect_id, work_id)
+
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """Detections of a segment, and seconds."""
+        return self._worker.detect(source, task)
+
+    async def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[Path, float]:
+        """A file of the segment's packets, and seconds."""
+        start = time.perf_counter()
+        path = self._worker.scratch / f"segment-{task.segment.index}.packets"
+        with path.open("wb") as file:
+            file.writelines(self._worker.render(source, task, regions))
+        return path, time.perf_counter() - start
+
+    async def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
+        """Assemble, verify and publish. Packets stay until it is done: it may be tried again."""
+        published = self._worker.finish(seen, rendered)
+        for path in rendered or ():
+            path.unlink()
+        return published

@@ -1,0 +1,87 @@
+"""All rows of a manifest: streamed in, a bounded number in flight, a report for each."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+from fearrefactor.core.manifest import Row, parse_row
+from fearrefactor.core.report import VideoReport, printable
+from fearrefactor.errors import FearRefactorError, ManifestError
+from fearrefactor.pipeline.video import VideoRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fearrefactor.core.policy import Policy
+    from fearrefactor.pipeline.video import RunContext
+    from fearrefactor.storage.manifest_file import RawRow
+
+
+async def run_rows(
+    rows: Iterable[RawRow],
+    policy_of: Callable[[Row], Policy],
+    context: RunContext,
+    max_in_flight: int,
+    on_report: Callable[[VideoReport], None],
+) -> None:
+    """Do every row; ``on_report`` is called once for each, in the order in which they end.
+
+    Rows are read only as videos end: a manifest of any length takes the same memory, but for eight
+    bytes an id by which duplicates are known.
+    """
+    seen: set[bytes] = set()
+    running: set[asyncio.Task[VideoReport]] = set()
+
+    def end(report: VideoReport) -> None:
+        on_report(report)
+        context.progress.did_video(report)
+
+    for raw in rows:
+        try:
+            row = _row(raw, seen)
+            video = VideoRun(row, policy_of(row), context)
+        except FearRefactorError as error:
+            end(_refused(raw, error))
+            continue
+        running.add(asyncio.create_task(video.run()))
+        while len(running) >= max_in_flight:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                end(task.result())
+    while running:
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            end(task.result())
+
+
+def _row(raw: RawRow, seen: set[bytes]) -> Row:
+    if raw.values is None:
+        raise ManifestError(f"row {raw.number} cannot be read: {raw.error}")
+    row = parse_row(raw.number, raw.values)
+    digest = hashlib.sha256(row.id.encode("utf-8", "surrogatepass")).digest()[:8]
+    if digest in seen:
+        raise ManifestError(
+            f"row {raw.number}: the id {row.id!r} stands in an earlier row; ids must differ",
+            code="duplicate_id",
+        )
+    seen.add(digest)
+    return row
+
+
+def _refused(raw: RawRow, error: FearRefactorError) -> VideoReport:
+    told = raw.values or {}
+    return VideoReport(
+        row=raw.number,
+        id=printable(str(told.get("id") or "")),
+        uri=printable(str(told.get("uri") or "")),
+        outcome="failed",
+        code=error.code,
+        reason=printable(str(error)),
+        extra={
+            str(name): str(value)
+            for name, value in told.items()
+            if name not in {"uri", "id", "policy"} and value is not None
+        },
+    )

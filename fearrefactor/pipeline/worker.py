@@ -1,0 +1,156 @@
+"""The steps of a video as one process does them: it knows nothing of who schedules it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from fearrefactor.errors import MediaError, ModelError
+from fearrefactor.media.child import MediaChild
+from fearrefactor.pipeline.detect import detect_segment
+from fearrefactor.pipeline.job import PinnedSource, Published, Survey
+from fearrefactor.pipeline.publish import Output
+from fearrefactor.pipeline.stopwatch import Stopwatch
+from fearrefactor.storage.locations import locate, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import JobSettings, Seen
+    from fearrefactor.storage.reader import ObjectReader
+    from fearrefactor.vision.segmenter import Segmenter
+
+_HASH_PIECE_BYTES = 1 << 22
+
+
+class VideoWorker:
+    """Does steps of videos, one at a time, with a media child for each video.
+
+    The child stays for as long as steps of the same video come; it never sees a second one.
+    """
+
+    def __init__(self, settings: JobSettings, segmenter: Segmenter | None, scratch: Path) -> None:
+        self._settings = settings
+        self._segmenter = segmenter
+        self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-", dir=scratch)
+        self._output = Output(open_store(settings.output_root, settings.s3), settings.output_prefix)
+        self._child: MediaChild | None = None
+        self._child_of: PinnedSource | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def scratch(self) -> Path:
+        """A directory of this worker's own."""
+        return Path(self._folder.name)
+
+    def close(self) -> None:
+        """End the child and remove all scratch files."""
+        self._drop_child()
+        self._folder.cleanup()
+
+    def survey(self, uri: str) -> Survey:
+        """Pin a source, take its checksum, and index it.
+
+        Raises:
+            StoreError: it cannot be read. MediaError: it is not a video that we take.
+        """
+        watch = Stopwatch()
+        place = locate(uri)
+        store = open_store(place.store_root, self._settings.s3)
+        source = PinnedSource(uri, place.store_root, store.stat(place.key))
+        with watch.stage("checksum"):
+            sha256 = self._checksum(source)
+        with watch.stage("index"), self._working_on(source) as child:
+            index = child.index(self._settings.limits, self._settings.cut)
+        return Survey(source, sha256, index, watch.seconds())
+
+    def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+        """What an earlier run published for the same work."""
+        return self._output.find(row_key, detect_id, work_id)
+
+    def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """Detections of one segment, and the seconds they took."""
+        if self._segmenter is None:
+            raise ModelError("this worker has no model")
+        watch = Stopwatch()
+        with watch.stage("detect"), self._working_on(source) as child:
+            found = detect_segment(child, task, self._segmenter, self._settings.batch)
+        return found, watch.seconds()["detect"]
+
+    def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> Iterator[bytes]:
+        """Packed packets of one masked segment, in pieces."""
+        with self._working_on(source) as child:
+            yield from child.render(task, regions, self._settings.render)
+
+    def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
+        """Put a result together, have it verified by another process, publish it.
+
+        ``rendered``: files of packed packets in order of segments; None copies the source's own.
+
+        Raises:
+            FidelityError: the result is not what it should be; nothing was published.
+        """
+        source, index = seen.survey.source, seen.survey.index
+        settings = self._settings
+        watch = Stopwatch()
+        with self._working_on(source) as child:
+            with watch.stage("assemble"):
+                result = child.assemble(index, rendered, settings.render)
+            with (
+                watch.stage("verify"),
+                self._open(source) as file,
+                MediaChild(file, self.scratch) as verifier,
+            ):
+                verifier.verify(index, result, settings.limits)
+            with watch.stage("publish"):
+                published = self._output.publish(seen, result)
+        self._drop_child()
+        return replace(published, seconds=watch.seconds())
+
+    def _checksum(self, source: PinnedSource) -> str:
+        digest = hashlib.sha256()
+        n_bytes = 0
+        with self._open(source) as file:
+            while piece := file.read(_HASH_PIECE_BYTES):
+                digest.update(piece)
+                n_bytes += len(piece)
+        if n_bytes != source.stat.size_bytes:
+            raise MediaError(
+                f"expected {source.stat.size_bytes} bytes, read {n_bytes}", code="truncated"
+            )
+        return digest.hexdigest()
+
+    @contextlib.contextmanager
+    def _working_on(self, source: PinnedSource) -> Iterator[MediaChild]:
+        """The child of this source; after any error a child is not used again."""
+        if self._child is None or self._child_of != source:
+            self._drop_child()
+            self._child = MediaChild(self._open(source), self.scratch)
+            self._child_of = source
+        try:
+            yield self._child
+        except BaseException:
+            self._drop_child()
+            raise
+
+    def _open(self, source: PinnedSource) -> ObjectReader:
+        return open_store(source.store_root, self._settings.s3).open(source.stat.key, source.stat)
+
+    def _drop_child(self) -> None:
+        if self._child is not None:
+            self._child.close()
+        self._child = self._child_of = None

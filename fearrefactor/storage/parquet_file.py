@@ -1,0 +1,70 @@
+"""Parquet files that are either whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fearrefactor.errors import NotFoundError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@contextlib.contextmanager
+def created(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
+    """A function that adds a table to ``path``, which appears when the block ends well.
+
+    Each call makes row groups of its own. The same tables in the same order give the same bytes.
+
+    Raises:
+        StoreError: it cannot be written (disk full, no such folder); nothing is left.
+    """
+    # A writer makes a valid footer whenever it is closed, also by the garbage collector after an
+    # exception: rows that are missing would not be missed. Hence the other name until the end.
+    partial = path.with_name(f"{path.name}.partial")
+    with _explained(path, "written"):
+        writer = pq.ParquetWriter(partial, schema, compression="zstd")
+
+    def write(table: Any) -> None:
+        with _explained(path, "written"):
+            writer.write_table(table)
+
+    try:
+        yield write
+        with _explained(path, "written"):
+            writer.close()
+            partial.replace(path)
+    finally:
+        with contextlib.suppress(pa.ArrowException, OSError):
+            writer.close()
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def opened(path: Path, schema: Any) -> Iterator[Any]:
+    """A ``ParquetFile`` whose columns are those of ``schema``.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StoreError: it is no Parquet file, is damaged, or is another kind of table.
+    """
+    with _explained(path, "read as Parquet"), pq.ParquetFile(path) as file:
+        found = file.schema_arrow
+        if found.names != schema.names or found.types != schema.types:
+            raise StoreError(f"{path}: expected columns {schema.names}, got {found.names}")
+        yield file
+
+
+@contextlib.contextmanager
+def _explained(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: there is no such file or folder") from error
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path} cannot be {what}: {error}") from error

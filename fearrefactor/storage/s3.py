@@ -1,0 +1,163 @@
+"""An S3 bucket as a store, through boto3."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fearrefactor.errors import SourceChangedError, StoreError
+from fearrefactor.storage.objects import ObjectStat, opened, with_attempt
+from fearrefactor.storage.reader import ObjectReader
+from fearrefactor.storage.s3_create import CreateOnlyWrite
+from fearrefactor.storage.s3_errors import CALL_ERRORS, explain, is_passing, status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+_LONGEST_PAUSE_S = 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """How to reach S3; plain values, so that a worker can be given them.
+
+    ``endpoint_url`` None is AWS itself; ``region`` None leaves it to boto3's own chain, as
+    credentials always are. A request is tried ``tries`` times; the default bridges a minute.
+    """
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    tries: int = 8
+
+    def pauses_s(self) -> Iterator[float]:
+        """Seconds to wait before each try: none, then doubling, spread so that workers part."""
+        yield 0.0
+        for number in range(self.tries - 1):
+            longest = min(_LONGEST_PAUSE_S, 0.5 * 2**number)
+            yield random.uniform(longest / 2, longest)  # noqa: S311 - not for secrecy
+
+
+class S3Store:
+    """Objects in ``bucket``."""
+
+    def __init__(self, bucket: str, settings: S3Settings) -> None:
+        self.bucket = bucket
+        self.settings = settings
+        # botocore repeats what may be repeated. The two requests whose outcome must be looked at
+        # after a lost reply (a conditional write, a body that was cut) are repeated here.
+        self._client, self._once = _clients(settings)
+
+    def uri(self, key: str) -> str:
+        """``s3://bucket/key``."""
+        return f"s3://{self.bucket}/{key}"
+
+    def stat(self, key: str) -> ObjectStat:
+        """See ``ObjectStore``."""
+        try:
+            reply = self._client.head_object(Bucket=self.bucket, Key=key)
+        except CALL_ERRORS as error:
+            raise explain(error, self.uri(key), "HeadObject") from error
+        metadata = {name.lower(): value for name, value in reply["Metadata"].items()}
+        return ObjectStat(key, int(reply["ContentLength"]), reply["ETag"], metadata)
+
+    def open(self, key: str, stat: ObjectStat | None = None) -> ObjectReader:
+        """See ``ObjectStore``; every range is asked for with ``If-Match``."""
+        pinned = stat or self.stat(key)
+        return ObjectReader(
+            lambda offset, length: self._fetch(pinned, offset, length), pinned.size_bytes
+        )
+
+    def create(self, key: str, source: bytes | Path, metadata: Mapping[str, str]) -> None:
+        """See ``ObjectStore``; from 16 MiB on in parts, of which one is held at a time."""
+        write = CreateOnlyWrite(self._client, self._once, self.bucket, key, with_attempt(metadata))
+        with opened(source) as (body, size_bytes):
+            write.run(body, size_bytes, self.settings.pauses_s())
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """See ``ObjectStore``; asks for a page when the one before is used up."""
+        pages = self._client.get_paginator("list_objects_v2")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Contents", []):
+                    yield ObjectStat(entry["Key"], int(entry["Size"]), entry["ETag"])
+        except CALL_ERRORS as error:
+            raise explain(error, self.uri(prefix), "ListObjectsV2") from error
+
+    def delete(self, key: str) -> None:
+        """See ``ObjectStore``."""
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key)
+        except CALL_ERRORS as error:
+            raise explain(error, self.uri(key), "DeleteObject") from error
+
+    def _fetch(self, pinned: ObjectStat, offset: int, length: int) -> bytes:
+        """Exactly ``length`` bytes of the pinned version, tried again while the trouble passes."""
+        uri = self.uri(pinned.key)
+        failed: Exception | None = None
+        for pause_s in self.settings.pauses_s():
+            time.sleep(pause_s)
+            try:
+                data = self._fetch_once(pinned, offset, length)
+            except (*CALL_ERRORS, OSError) as error:
+                if status(error) in {404, 412, 416}:
+                    raise _changed(uri, pinned) from error
+                if not is_passing(error):
+                    raise explain(error, uri, "GetObject") from error
+                failed = error
+            else:
+                if len(data) == length:
+                    return data
+                failed = OSError(f"expected {length} B at {offset}, got {len(data)} B")
+        if failed is None:
+            failed = OSError("no try was allowed")
+        raise explain(failed, uri, "GetObject") from failed
+
+    def _fetch_once(self, pinned: ObjectStat, offset: int, length: int) -> bytes:
+        reply = self._once.get_object(
+            Bucket=self.bucket,
+            Key=pinned.key,
+            Range=f"bytes={offset}-{offset + length - 1}",
+            IfMatch=pinned.etag,
+        )
+        with contextlib.closing(reply["Body"]) as body:  # its own "with" yields the raw stream
+            if reply["ETag"] != pinned.etag:  # a server that ignores If-Match
+                raise _changed(self.uri(pinned.key), pinned)
+            if reply["ContentLength"] != length:  # a server that ignores Range sends everything
+                raise OSError(f"expected {length} B at {offset}, got {reply['ContentLength']} B")
+            return bytes(body.read())
+
+
+def _changed(uri: str, pinned: ObjectStat) -> SourceChangedError:
+    return SourceChangedError(
+        f"{uri} is no longer the object that was pinned ({pinned.etag}): it was overwritten or "
+        "removed"
+    )
+
+
+def _clients(settings: S3Settings) -> tuple[Any, Any]:
+    import boto3
+    from botocore.config import Config
+
+    try:
+        session = boto3.session.Session(region_name=settings.region)
+        return tuple(
+            session.client(
+                "s3",
+                endpoint_url=settings.endpoint_url,
+                config=Config(
+                    connect_timeout=settings.connect_timeout_s,
+                    read_timeout=settings.read_timeout_s,
+                    retries={"mode": "standard", "total_max_attempts": tries},
+                    max_pool_connections=32,
+                ),
+            )
+            for tries in (settings.tries, 1)
+        )
+    except (*CALL_ERRORS, ValueError) as error:
+        raise StoreError(f"S3 cannot be used at {settings.endpoint_url}: {error}") from error
