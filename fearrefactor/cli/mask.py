@@ -78,6 +78,11 @@ _SMALL_BYTES = 50_000_000
     type=click.IntRange(1),
     help="Worker processes. [default: one small input needs none; else one a core]",
 )
+@click.option(
+    "--gpu-workers",
+    type=click.IntRange(1),
+    help="Worker processes with a GPU each, on a cluster. [default: one a GPU that is there]",
+)
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -109,6 +114,7 @@ def run_mask(
     confidence: float | None,
     device: Any,
     workers: int | None,
+    gpu_workers: int | None,
     ray_address: str | None,
     run_id: str | None,
     dry_run: bool,
@@ -126,7 +132,7 @@ def run_mask(
         detect=DetectSettings(),
         device=device,
         job=JobSettings(destination.store_root, destination.key, environment.s3),
-        cluster=_cluster(sources, workers, ray_address, environment),
+        cluster=_cluster(sources, workers, gpu_workers, ray_address, environment),
     )
     if dry_run:
         forecast(settings, environment, console)
@@ -174,11 +180,12 @@ def _policy(
 def _cluster(
     sources: tuple[str, ...],
     workers: int | None,
+    gpu_workers: int | None,
     ray_address: str | None,
     environment: Environment,
 ) -> ClusterSettings | None:
     if environment.is_ray_job or ray_address is not None:
-        return ClusterSettings(ray_address, workers, environment.is_ray_job)
-    if workers is None and is_small(sources, environment, _SMALL_BYTES):
+        return ClusterSettings(ray_address, workers, gpu_workers, environment.is_ray_job)
+    if workers is None and gpu_workers is None and is_small(sources, environment, _SMALL_BYTES):
         return None
-    return ClusterSettings(None, workers)
+    return ClusterSettings(None, workers, gpu_workers)

@@ -122,7 +122,7 @@ async def _run(
     connect(settings.cluster)
     try:
         stages = await start_stages(
-            settings.job, settings.model, settings.detect, settings.device, settings.cluster.workers
+            settings.job, settings.model, settings.detect, settings.device, settings.cluster
         )
         context = _context(settings, stages, progress)
         await run_rows(rows, policy_of, context, stages.max_videos, on_report)

@@ -35,14 +35,17 @@ _GPU_SLOTS = 4
 
 @dataclass(frozen=True)
 class ClusterSettings:
-    """``address`` None starts a Ray of our own on this machine; ``workers`` None takes all cores.
+    """``address`` None starts a Ray of our own on this machine.
 
+    ``workers`` and ``gpu_workers`` None take the cores and GPUs that the cluster has now; a cluster
+    that grows on demand is told how far.
     ``is_job``: this process was started by ``ray job submit``, which has set the address and sent
     the code.
     """
 
     address: str | None = None
     workers: int | None = None
+    gpu_workers: int | None = None
     is_job: bool = False
 
 
@@ -131,7 +134,7 @@ async def start_stages(
     file: ModelFile,
     detect: DetectSettings,
     device: Device,
-    workers: int | None,
+    cluster: ClusterSettings,
 ) -> RayStages:
     """Start the actors and wait for the first one that has loaded the model.
 
@@ -139,10 +142,12 @@ async def start_stages(
         FearRefactorError: the model cannot be loaded on any worker.
     """
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    n_gpus = int(resources.get("GPU", 0)) if device != "cpu" else 0
-    n_cpus = workers or max(1, int(resources.get("CPU", 1)))
+    n_gpus = cluster.gpu_workers or int(resources.get("GPU", 0))
+    n_cpus = cluster.workers or max(1, int(resources.get("CPU", 1)))
     data = ray.put(file.path.read_bytes())
-    on_gpu = n_gpus > 0 and file.kind != "faces"
+    if device == "cuda" and n_gpus == 0:
+        raise InputError("device cuda: the cluster has no GPU now; say --gpu-workers N to wait")
+    on_gpu = device != "cpu" and n_gpus > 0 and file.kind != "faces"
     model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data)
     if on_gpu:
         detectors = ActorPool(

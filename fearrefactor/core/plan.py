@@ -94,8 +94,9 @@ def _region(mask: Mask, box: NDArray[np.float32], rule: Rule, info: VideoInfo) -
     cell_height = info.upright_height_px / mask.height
     bits = mask.bits()
     if not bits.any():  # seen, but too small for a mask of its own: its box is what we know
-        left, right = np.floor(box[0] / cell_width), np.ceil(box[2] / cell_width)
-        top, bottom = np.floor(box[1] / cell_height), np.ceil(box[3] / cell_height)
+        left = min(np.floor(box[0] / cell_width), mask.width - 1)
+        top = min(np.floor(box[1] / cell_height), mask.height - 1)
+        right, bottom = np.ceil(box[2] / cell_width), np.ceil(box[3] / cell_height)
         bits[
             int(top) : max(int(bottom), int(top) + 1), int(left) : max(int(right), int(left) + 1)
         ] = 1

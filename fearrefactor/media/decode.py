@@ -97,7 +97,9 @@ def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np
     """
     turned = rotation_deg in {90, 270}
     width, height = (box.height, box.width) if turned else (box.width, box.height)
-    small = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
+    small = frame.reformat(
+        width=width, height=height, format="rgb24", interpolation="BILINEAR", threads=1
+    )
     plane = small.planes[0]
     pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[
         :, : width * 3

@@ -18,7 +18,7 @@ from fearrefactor.media.composite import composite
 from fearrefactor.media.decode import segment_frames
 from fearrefactor.media.encode import choose_encoder, open_encoder
 from fearrefactor.media.packets import EncodedPacket
-from fearrefactor.media.planes import working_format
+from fearrefactor.media.planes import to_planar, working_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,8 +45,8 @@ def render_segment(
         FidelityError: not every frame came out, or not at its own time.
     """
     segment = task.segment
-    shown = upright_image(task.info)
-    encoder = open_encoder(shown, choose_encoder(shown, settings))
+    written = as_written(task.info)
+    encoder = open_encoder(written, choose_encoder(written, settings))
     durations = _durations(task)
     receipts = []
     n_packets = 0
@@ -77,30 +77,37 @@ def mask_frame(frame: VideoFrame, regions: Sequence[Region], info: VideoInfo) ->
     """
     out = frame
     if regions:
-        planar = working_format(info.pix_fmt)
-        if planar is None:
+        if working_format(info.pix_fmt) is None:
             raise UnsupportedError(f"pixel format {info.pix_fmt}: its planes cannot be masked")
-        work = frame.reformat(format=planar) if planar != info.pix_fmt else frame
-        work.make_writable()  # the decoder still refers to this buffer for later frames
-        composite(work, regions, info.rotation_deg)
-        out = work.reformat(format=info.pix_fmt) if planar != info.pix_fmt else work
+        out = to_planar(frame)
+        out.make_writable()  # the decoder still refers to this buffer for later frames
+        composite(out, regions, info.rotation_deg)
     if info.is_image and info.rotation_deg:
-        pixels = np.rot90(
-            out.to_ndarray(format="rgb24").astype(np.uint8, copy=False), k=-info.rotation_deg // 90
-        )
-        turned = VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
-        out = turned.reformat(format=info.pix_fmt, dst_color_range=info.color_range)
+        rgb = out.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        turned = np.ascontiguousarray(np.rot90(rgb, k=-info.rotation_deg // 90))
+        out = VideoFrame.from_ndarray(turned, format="rgb24")
+    wanted = as_written(info).pix_fmt
+    if out.format.name != wanted:
+        # More than one thread leaves some conversions of 10 bit unfinished (FFmpeg 8.1).
+        out = out.reformat(format=wanted, dst_color_range=info.color_range, threads=1)
     out.pts, out.time_base = frame.pts, info.time_base
     out.pict_type = PictureType.NONE  # the source's frame types are not the encoder's business
     return out
 
 
-def upright_image(info: VideoInfo) -> VideoInfo:
-    """What an image is once its pixels have been turned; a video is what it was."""
-    if not (info.is_image and info.rotation_deg):
+def as_written(info: VideoInfo) -> VideoInfo:
+    """What the encoder is given: a video as it was; an image upright and without a palette."""
+    if not info.is_image:
         return info
-    size = {"width_px": info.upright_width_px, "height_px": info.upright_height_px}
-    return info.model_copy(update={**size, "rotation_deg": 0, "display_matrix": None})
+    return info.model_copy(
+        update={
+            "width_px": info.upright_width_px,
+            "height_px": info.upright_height_px,
+            "rotation_deg": 0,
+            "display_matrix": None,
+            "pix_fmt": "rgba" if info.pix_fmt == "pal8" else info.pix_fmt,
+        }
+    )
 
 
 def _encode(

@@ -92,7 +92,10 @@ def suppress(
         low = np.maximum(boxes[rest, :2], boxes[first, :2])
         high = np.minimum(boxes[rest, 2:], boxes[first, 2:])
         shared = (high - low).clip(0).prod(axis=1)
-        # multiplied out: a box without area has no ratio, and overlaps nothing
-        above = shared > iou * (areas[rest] + areas[first] - shared)
+        union = areas[rest] + areas[first] - shared
+        # boxes without area have no ratio and overlap nothing
+        ratio = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        # float64, as torchvision compares: a float32 of 0.1 is above 0.1
+        above = ratio > np.float64(iou)
         waiting = rest[~(above & (class_ids[rest] == class_ids[first]))]
     return np.array(chosen, dtype=np.intp)

@@ -73,7 +73,7 @@ class CompiledBySize:
         try:
             request = self._request(height, width)
             request.infer([np.ascontiguousarray(frame[None])], share_inputs=True)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             raise ModelError(
                 f"OpenVINO cannot run it on {width}×{height} input: {_last_line(error)}"
             ) from error
@@ -122,9 +122,18 @@ def with_frames_as_input(model: ov.Model, height: int, width: int, scale: float)
 
 
 def cached_path(cache: Path, key: str, suffix: str) -> Path:
-    """Where a cached model, or what is known of it, lies; its folder exists then."""
+    """Where a cached model, or what is known of it, lies; its folder exists then.
+
+    Raises:
+        ModelError: the folder cannot be made.
+    """
     folder = cache / "ir"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ModelError(
+            f"expected a model cache that can be written, {folder}: {error}"
+        ) from error
     version = ov.__version__.split("-")[0]
     return folder / f"{key}-{version}.{_FORMAT}{suffix}"
 
@@ -146,6 +155,6 @@ def _save(model: ov.Model, path: Path) -> None:
         built.replace(path)
 
 
-def _last_line(error: RuntimeError) -> str:
+def _last_line(error: Exception) -> str:
     # the lines before it are where in OpenVINO's sources it happened
     return str(error).strip().splitlines()[-1]

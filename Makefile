@@ -1,0 +1,42 @@
+# Two commands do everything: `make demo` and `make test`. They need Python 3.11 or newer and PyPI.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+.PHONY: demo test lint types contracts bench-stages bench-memory clean
+
+demo: $(VENV)/ready
+	clip="$$($(BIN)/fearrefactor models pull bikes)" && \
+	$(BIN)/fearrefactor mask "$$clip" --classes person --output $(OUT) --contact-sheet
+
+test: $(VENV)/ready
+	$(BIN)/pytest
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/ready
+	$(BIN)/mypy
+
+contracts: $(VENV)/ready
+	$(BIN)/lint-imports
+
+bench-stages: $(VENV)/ready
+	$(BIN)/python benchmarks/stages.py
+
+bench-memory: $(VENV)/ready
+	$(BIN)/python benchmarks/memory.py
+
+clean:
+	rm -rf $(VENV) $(OUT)
+
+# uv installs in half a minute what takes pip several; pip stays, because models come from wheels.
+$(VENV)/ready: pyproject.toml overrides.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is too old: Python 3.11 or newer is needed; make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --override overrides.txt --editable . --group dev
+	@touch $@

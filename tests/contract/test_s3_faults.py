@@ -1,0 +1,148 @@
+"""S3 over a network that loses replies, and S3 that says no."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from cutting_proxy import CuttingProxy
+
+from fearrefactor.errors import AlreadyExistsError, NotFoundError, StoreError
+from fearrefactor.storage.reader import BLOCK_BYTES
+from fearrefactor.storage.s3 import S3Settings, S3Store
+from fearrefactor.storage.s3_create import PART_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from s3_server import S3Server
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server) -> Iterator[CuttingProxy]:
+    with CuttingProxy(s3_server.endpoint_url) as running:
+        yield running
+
+
+@pytest.fixture
+def store(proxy: CuttingProxy, s3_bucket: str) -> S3Store:
+    settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=3)
+    return S3Store(s3_bucket, settings)
+
+
+@pytest.fixture
+def client(s3_server: S3Server) -> Any:
+    return s3_server.client()
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "committing"),
+    [(1000, b"PUT /"), (PART_BYTES + 1000, b"POST /test-%s/key?uploadId=")],
+    ids=["small", "in parts"],
+)
+def test_a_lost_reply_to_the_commit_is_neither_failure_nor_somebody_elses_object(
+    store: S3Store, proxy: CuttingProxy, client: Any, n_bytes: int, committing: bytes
+) -> None:
+    committing = committing.replace(b"test-%s", store.bucket.encode())
+    proxy.cut(lambda head: head.startswith(committing))
+    store.create("key", bytes(n_bytes), {"who": "me"})
+    assert proxy.n_left == 0
+    assert store.stat("key").metadata["who"] == "me"
+    assert store.stat("key").size_bytes == n_bytes
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=store.bucket)
+
+
+def test_a_lost_reply_does_not_claim_another_writers_object(
+    store: S3Store, proxy: CuttingProxy
+) -> None:
+    store.create("key", b"theirs", {})
+    proxy.cut(lambda head: head.startswith(b"PUT /"))
+    with pytest.raises(AlreadyExistsError, match="another attempt"):
+        store.create("key", b"ours", {})
+    assert proxy.n_left == 0
+    assert store.open("key").read() == b"theirs"
+
+
+def test_a_commit_that_never_answers_says_that_nobody_knows(
+    s3_bucket: str, proxy: CuttingProxy
+) -> None:
+    settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=2)
+    proxy.cut(lambda _: True, n=1000)
+    with pytest.raises(StoreError, match="not known whether it was written") as caught:
+        S3Store(s3_bucket, settings).create("key", b"film", {})
+    assert caught.value.code == "store_error"
+
+
+def test_a_body_that_breaks_off_is_read_again(store: S3Store, proxy: CuttingProxy) -> None:
+    data = random.Random(3).randbytes(2 * BLOCK_BYTES)
+    store.create("source", data, {})
+    reader = store.open("source")
+    proxy.cut(lambda head: head.startswith(b"GET /"), n=2, keep_bytes=5000)
+    assert reader.read() == data
+    assert proxy.n_left == 0
+
+
+def test_an_upload_that_fails_half_way_leaves_nothing(
+    s3_bucket: str, proxy: CuttingProxy, client: Any
+) -> None:
+    settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=1)
+    store = S3Store(s3_bucket, settings)
+    proxy.cut(lambda head: b"partNumber=2" in head)
+    with pytest.raises(StoreError, match="UploadPart"):
+        store.create("key", bytes(2 * PART_BYTES), {})
+    assert proxy.n_left == 0
+    assert list(store.list("")) == []
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=s3_bucket)
+
+
+def test_an_upload_that_loses_the_race_leaves_no_parts(store: S3Store, client: Any) -> None:
+    store.create("key", b"first", {})
+    with pytest.raises(AlreadyExistsError):
+        store.create("key", bytes(PART_BYTES), {})
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=store.bucket)
+
+
+def test_a_wrong_secret_is_denied_access_by_name(
+    s3_bucket: str, s3_settings: S3Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    store = S3Store(s3_bucket, s3_settings)
+    for denied in (
+        lambda: store.stat("key"),
+        lambda: store.create("key", b"", {}),
+        lambda: list(store.list("")),
+        lambda: store.create("key", bytes(PART_BYTES), {}),
+    ):
+        with pytest.raises(StoreError, match=rf"s3://{s3_bucket}/.*need s3:") as caught:
+            denied()
+        assert caught.value.code == "access_denied"
+
+
+def test_no_credentials_at_all_are_named_as_the_reason(
+    s3_bucket: str, s3_settings: S3Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(StoreError, match="AWS_ACCESS_KEY_ID") as caught:
+        S3Store(s3_bucket, s3_settings).stat("key")
+    assert caught.value.code == "access_denied"
+
+
+def test_a_missing_bucket_is_named(s3_bucket: str, s3_settings: S3Settings) -> None:
+    store = S3Store(f"{s3_bucket}-not", s3_settings)
+    for ask in (lambda: list(store.list("")), lambda: store.create("key", b"", {})):
+        with pytest.raises(NotFoundError, match=f"no bucket '{s3_bucket}-not'"):
+            ask()
+
+
+@pytest.mark.usefixtures("s3_bucket")
+def test_a_server_that_is_not_there_is_a_store_error(s3_settings: S3Settings) -> None:
+    nowhere = dataclasses.replace(s3_settings, endpoint_url="http://127.0.0.1:9", tries=1)
+    with pytest.raises(StoreError, match="is S3 reachable"):
+        S3Store("bucket", nowhere).stat("key")

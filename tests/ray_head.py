@@ -1,0 +1,108 @@
+"""A Ray head on loopback in processes of its own, as ``ray start --head`` makes it, for tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+START_LIMIT_S = 120.0
+
+
+class RayHead:
+    """``ray start --head --block`` with free ports; ends with everything it started."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], num_cpus: int = 2) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, **environment}
+        self._num_cpus = num_cpus
+        self._port, self._dashboard_port = _free_port(), _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """For ``--ray-address``."""
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def job_address(self) -> str:
+        """For ``ray job submit --address``."""
+        return f"http://127.0.0.1:{self._dashboard_port}"
+
+    def __enter__(self) -> Self:
+        log = (self._folder / "ray.log").open("wb")
+        with log:
+            self._process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).parent / "ray"),
+                    *("start", "--head", "--block", f"--num-cpus={self._num_cpus}"),
+                    *("--node-ip-address=127.0.0.1", f"--port={self._port}"),
+                    *("--dashboard-host=127.0.0.1", f"--dashboard-port={self._dashboard_port}"),
+                    f"--object-store-memory={256 << 20}",
+                    "--disable-usage-stats",
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+        end = time.monotonic() + START_LIMIT_S
+        while not self._is_ready():
+            if time.monotonic() > end or self._process.poll() is not None:
+                said = (self._folder / "ray.log").read_text(errors="replace")[-2000:]
+                self.__exit__()
+                raise RuntimeError(f"ray did not become ready:\n{said}")
+            time.sleep(0.5)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)  # --block ends the others first
+            try:
+                self._process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                pass
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._process.wait()
+
+    def submit(self, *entrypoint: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        """``ray job submit --working-dir . -- …`` from the root of the project."""
+        return subprocess.run(
+            [
+                str(Path(sys.executable).parent / "ray"),
+                *("job", "submit", "--address", self.job_address, "--working-dir", "."),
+                *("--", *entrypoint),
+            ],
+            cwd=Path(__file__).resolve().parents[1],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.job_address}/api/jobs/", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
