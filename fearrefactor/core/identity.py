@@ -9,7 +9,7 @@ from fearrefactor import __version__
 
 
 def detect_id(source_sha256: str, model_sha256: str, settings: str) -> str:
-    """Identity of a detect pass: ``settings`` is the detection settings' ``repr``."""
+    """Identity of a detect pass: ``settings`` says all else that changes its answers."""
     return _digest(source_sha256, model_sha256, settings)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_DIGESTED = re.compile(r"--[0-9a-f]{8}$")
 _MAX_KEY_LENGTH = 100
 _MAX_TEXT_LENGTH = 4096
 
@@ -66,11 +67,14 @@ def default_id(uri: str) -> str:
 
 
 def clean(text: str) -> str:
-    """``text`` as one safe path component; different texts stay different."""
+    """``text`` as one safe path component; different texts stay different.
+
+    A text that was changed ends in its digest, and so does one that only looks as if it had been.
+    """
     safe = _UNSAFE.sub("_", text).lstrip(".")
-    if safe == text and len(safe) <= _MAX_KEY_LENGTH:
+    if safe == text and 0 < len(safe) <= _MAX_KEY_LENGTH and not _DIGESTED.search(safe):
         return safe
-    return f"{safe[: _MAX_KEY_LENGTH - 9]}-{_digest8(text)}"
+    return f"{safe[: _MAX_KEY_LENGTH - 10]}--{_digest8(text)}"
 
 
 def _text(number: int, name: str, value: object) -> str:

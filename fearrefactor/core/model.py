@@ -13,6 +13,7 @@ class ModelCard(BaseModel):
     """Identity and vocabulary of a loaded model.
 
     ``long_side`` is the longer side of its input in pixels; ``classes[i]`` names class id ``i``.
+    ``runtime`` says what computes it and how exactly ("openvino bf16"): it changes answers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -22,6 +23,7 @@ class ModelCard(BaseModel):
     classes: tuple[str, ...]
     long_side: int
     licence: str
+    runtime: str = "unnamed"
 
     def class_id(self, name: str) -> int:
         """Id of a class by name.

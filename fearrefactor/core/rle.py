@@ -42,6 +42,9 @@ def encode(bits: NDArray[np.uint8]) -> list[Mask]:
         raise ValueError(msg)
     if not len(bits):
         return []
+    if bits.size and bits.max() > 1:
+        msg = f"expected masks of 0 and 1, got {bits.max()}"
+        raise ValueError(msg)
     fortran = np.asfortranarray(bits.transpose(1, 2, 0))
     height, width = bits.shape[1:]
     return [Mask(rle["counts"].decode("ascii"), height, width) for rle in coco.encode(fortran)]
@@ -56,7 +59,29 @@ def decode(masks: Sequence[Mask]) -> NDArray[np.uint8]:
     if len({(mask.height, mask.width) for mask in masks}) > 1:
         msg = "expected masks of one size"
         raise ValueError(msg)
+    for mask in masks:
+        runs = _runs(mask.counts)
+        if sum(runs) != mask.height * mask.width or min(runs) < 0:
+            msg = f"expected runs over {mask.height} × {mask.width} cells, got {runs[:8]} …"
+            raise ValueError(msg)
     return cast("NDArray[np.uint8]", coco.decode(cast("Any", [_coco(mask) for mask in masks])))
+
+
+def _runs(counts: str) -> list[int]:
+    """Lengths of the runs, read as pycocotools does: it leaves memory unset where they are few."""
+    runs: list[int] = []
+    value = shift = 0
+    for char in counts.encode("ascii"):
+        group = char - 48
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:  # five bits at a time, the lowest first; the sixth says that more follow
+            continue
+        if group & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs or [-1]
 
 
 def _coco(mask: Mask) -> dict[str, object]:

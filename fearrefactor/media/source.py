@@ -50,13 +50,13 @@ def sniff(head: bytes) -> str | None:
         return "mov"
     if head[:4] == b"RIFF":
         return {b"AVI ": "avi", b"WEBP": "webp_pipe"}.get(head[8:12])
-    if head[:1] == b"G" and head[188:189] == b"G":
-        return "mpegts"
-    if head[4:5] == b"G" and head[196:197] == b"G":  # four bytes of time before each packet
-        return "mpegts"
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return name
+    if head[:1] == b"G" and head[188:189] == b"G":  # only now: a GIF begins with a G, too
+        return "mpegts"
+    if head[4:5] == b"G" and head[196:197] == b"G":  # four bytes of time before each packet
+        return "mpegts"
     return None
 
 

@@ -133,7 +133,9 @@ class VideoRun:
         index = survey.index
         self._watch.add(survey.seconds)
         detect = identity.detect_id(
-            survey.sha256, self._stages.card.sha256, self._stages.detect_settings
+            survey.sha256,
+            self._stages.card.sha256,
+            f"{self._stages.detect_settings} {self._stages.card.runtime}",
         )
         work = identity.work_id(
             detect, self._policy.digest(), self._settings.render.model_dump_json()

@@ -34,16 +34,17 @@ class CenterFace:
     """A segmenter of the class ``face``; a mask is the ellipse in the face's box."""
 
     def __init__(self, file: ModelFile, settings: DetectSettings, cpu: CpuSettings) -> None:
+        self._compiled = CompiledBySize(file.sha256[:16], self._build, cpu)
         self.card = ModelCard(
             name=file.name,
             sha256=file.sha256,
             classes=file.classes,
             long_side=settings.long_side,
             licence=file.licence,
+            runtime=self._compiled.runtime,
         )
         self._file = file
         self._settings = settings
-        self._compiled = CompiledBySize(file.sha256[:16], self._build, cpu)
 
     def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
         """See ``Segmenter.segment``; the frames are looked at one by one."""

@@ -96,11 +96,18 @@ class CompiledBySize:
                 _save(self._build(height, width), path)
             return self._core.compile_model(str(path), "CPU", self._properties(path.parent))
 
-    def _properties(self, folder: Path) -> dict[str, object]:
+    @property
+    def runtime(self) -> str:
+        """What computes it, and in which precision."""
+        return f"openvino {self._precision()}"
+
+    def _precision(self) -> str:
         has_bf16 = "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        fast = has_bf16 and self._settings.precision == "auto"
+        return "bf16" if has_bf16 and self._settings.precision == "auto" else "f32"
+
+    def _properties(self, folder: Path) -> dict[str, object]:
         return {
-            "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
+            "INFERENCE_PRECISION_HINT": self._precision(),
             "INFERENCE_NUM_THREADS": self._settings.threads,
             "NUM_STREAMS": 1,
             # pinned, the first thread of every worker on a machine would sit on the same core

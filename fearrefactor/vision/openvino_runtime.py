@@ -65,15 +65,16 @@ class OpenVinoSegmenter:
         self._settings = settings
         key = file.sha256[:16]
         facts = self._facts(file, cached_path(cpu.cache, key, ".json"))
+        self._compiled = CompiledBySize(key, self._convert, cpu)
         self.card = ModelCard(
             name=file.name,
             sha256=file.sha256,
             classes=facts.classes,
             long_side=settings.long_side,
             licence=file.licence,
+            runtime=self._compiled.runtime,
         )
         self._head = reader(facts.head, len(facts.classes))
-        self._compiled = CompiledBySize(key, self._convert, cpu)
 
     def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
         """See ``Segmenter.segment``; the frames are looked at one by one."""

@@ -41,6 +41,7 @@ class TorchSegmenter:
             classes=network.classes,
             long_side=settings.long_side,
             licence=file.licence,
+            runtime=f"torch {device} {str(dtype).removeprefix('torch.')}",
         )
         self._settings = settings
         self._head = reader(network.head, len(network.classes))
