@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from s3_server import S3Server
 
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+#: A deadline for each example measures how busy the machine is.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +31,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data beside the project; a test that asks is skipped where it is not."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"needs real data in {SHARED_DATA}")
+    return SHARED_DATA
 
 
 @pytest.fixture

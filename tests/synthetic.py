@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import struct
+import tempfile
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -75,22 +77,23 @@ def open_gop(**changes: Any) -> bytes:
     return plain(options={"bf": "2", "x264-params": "open-gop=1:b-adapt=0"}, **changes)
 
 
+def rolling_refresh(**changes: Any) -> bytes:
+    """H.264 that renews a column at a time: "key" frames that are no IDR and show only a part."""
+    return plain(options={"x264-params": "intra-refresh=1"}, **changes)
+
+
 def variable_rate(**changes: Any) -> bytes:
     """H.264 at uneven times, as a telephone records in the dark: gaps of 1 to 9 ticks."""
     steps = np.random.default_rng(7).integers(1, 10, 48)
     return plain(pts=tuple(np.cumsum(steps).tolist()), rate=90, **changes)
 
 
-def hidden_start(n_hidden: int = 6, **changes: Any) -> bytes:
-    """H.264 in MP4 whose edit list begins after ``n_hidden`` frames that are still in the file."""
-    data = bytearray(plain(**changes))
-    at = data.index(b"elst") + 12  # past type, version and flags, count: length, then media time
-    (ticks_per_second,) = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)
-    length_ms, start = struct.unpack_from(">II", data, at)
-    hidden = Fraction(n_hidden, Recipe().rate)
-    now = int(length_ms - hidden * 1000), int(start + hidden * ticks_per_second)
-    struct.pack_into(">II", data, at, *now)
-    return bytes(data)
+def sound_only() -> bytes:
+    """AAC in MP4 and nothing to see."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as out:
+        out.mux(_audio(out, "aac", 0, Recipe()))
+    return file.getvalue()
 
 
 def everything(**changes: Any) -> bytes:
@@ -120,26 +123,11 @@ def image(kind: str, width: int = 160, height: int = 96) -> bytes:
 
 def film(recipe: Recipe) -> bytes:
     """The bytes of a film."""
-    file = io.BytesIO()
-    # An MP4 muxer looks back over what it wrote; every other one is content with less.
-    with av.open(
-        file, "w", format=recipe.muxer, container_options=dict(recipe.muxer_options)
-    ) as out:
-        out.metadata.update(recipe.tags)
-        packets = _video(out, recipe)
-        packets += [packet for number, codec in enumerate(recipe.audio)
-                    for packet in _audio(out, codec, number, recipe)]  # fmt: skip
-        if recipe.subtitles:
-            packets += _subtitles(out, recipe.subtitles)
-        if recipe.second_video:
-            packets += _video(out, replace(recipe, width=64, height=64, rotation_deg=0))
-        cover = _cover(out) if recipe.cover else []
-        if recipe.chapters:
-            out.set_chapters(_chapters(recipe))
-        packets.sort(key=lambda packet: (packet.dts or 0) * Fraction(packet.time_base or 1))
-        for packet in [*cover, *packets]:
-            out.mux_one(packet)
-    return file.getvalue()
+    # Into a real file: an MP4 muxer opens it once more to move its table to the front.
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film"
+        _write(path, recipe)
+        return path.read_bytes()
 
 
 def luma(index: int, width: int, height: int) -> NDArray[np.uint8]:
@@ -160,6 +148,25 @@ def number_of(frame: av.VideoFrame) -> int:
     middles = ((edges[:-1] + edges[1:]) / 2).astype(int)
     bars = gray[frame.height // 8, middles] > 125
     return int(sum(1 << bit for bit, bar in enumerate(bars.tolist()) if bar))
+
+
+def _write(path: Path, recipe: Recipe) -> None:
+    options = dict(recipe.muxer_options)
+    with av.open(str(path), "w", format=recipe.muxer, container_options=options) as out:
+        out.metadata.update(recipe.tags)
+        packets = _video(out, recipe)
+        packets += [packet for number, codec in enumerate(recipe.audio)
+                    for packet in _audio(out, codec, number, recipe)]  # fmt: skip
+        if recipe.subtitles:
+            packets += _subtitles(out, recipe.subtitles)
+        if recipe.second_video:
+            packets += _video(out, replace(recipe, width=64, height=64, rotation_deg=0))
+        cover = _cover(out) if recipe.cover else []
+        if recipe.chapters:
+            out.set_chapters(_chapters(recipe))
+        packets.sort(key=lambda packet: (packet.dts or 0) * Fraction(packet.time_base or 1))
+        for packet in [*cover, *packets]:
+            out.mux_one(packet)
 
 
 def _frame(index: int, width: int, height: int, pix_fmt: str) -> av.VideoFrame:

@@ -14,7 +14,7 @@ from fearrefactor.cli.sources import rows_of
 from fearrefactor.core.letterbox import fit
 from fearrefactor.core.manifest import parse_row
 from fearrefactor.core.report import printable
-from fearrefactor.errors import FearRefactorError
+from fearrefactor.errors import FearRefactorError, ManifestError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.storage.locations import locate
 from fearrefactor.vision.load import load_segmenter
@@ -46,6 +46,8 @@ def forecast(settings: RunSettings, environment: Environment, console: Console) 
         threads=1,
         cache=environment.cache,
     )
+    for name in settings.policy.classes:
+        segmenter.card.class_id(name)  # the run would not start with one that the model lacks
     table = Table(title="what would be done", title_justify="left")
     for name in ("video", "frames", "segments", "seconds of one core", "why not"):
         table.add_column(name, overflow="fold")
@@ -54,7 +56,9 @@ def forecast(settings: RunSettings, environment: Environment, console: Console) 
     for raw in rows_of(settings.sources, environment.s3):
         name = f"row {raw.number}"
         try:
-            row = parse_row(raw.number, raw.values or {})
+            if raw.values is None:
+                raise ManifestError(f"row {raw.number} cannot be read: {raw.error}")
+            row = parse_row(raw.number, raw.values)
             name = printable(row.id, 60)
             index = _index(row.uri, settings, environment)
         except FearRefactorError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from fearrefactor.cli.models import models
 from fearrefactor.cli.policy import policy
 from fearrefactor.core.report import ExitCode
 from fearrefactor.errors import FearRefactorError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -34,10 +38,13 @@ def main() -> None:
     run_command(cli)
 
 
-def run_command(command: click.Command) -> None:
-    """Run a command; what cannot be done ends with a message that says what to do."""
+def run_command(command: click.Command, arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what cannot be done ends with a message that says what to do.
+
+    ``arguments`` None are those of the process.
+    """
     try:
-        command.main(standalone_mode=False)
+        command.main(arguments, standalone_mode=False)
     except FearRefactorError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(int(ExitCode.NO_RUN))

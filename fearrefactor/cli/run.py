@@ -13,7 +13,7 @@ import fearrefactor
 from fearrefactor.cli.sources import rows_of
 from fearrefactor.core.policy_file import builtin_policy, parse_policy
 from fearrefactor.core.report import RunReport
-from fearrefactor.errors import InputError, NotFoundError, PolicyError
+from fearrefactor.errors import InputError, ManifestError, NotFoundError, PolicyError, StoreError
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.run import run_rows
 from fearrefactor.pipeline.video import RunContext
@@ -184,10 +184,10 @@ def is_small(sources: Sequence[str], environment: Environment, limit_bytes: int)
         return False
     if manifest_kind(sources[0]) is not None:
         return False
-    place = locate(sources[0])
-    if place.is_prefix:
-        return False
     try:
+        place = locate(sources[0])
+        if place.is_prefix:
+            return False
         return environment.store(place.store_root).stat(place.key).size_bytes <= limit_bytes
-    except NotFoundError:
+    except (ManifestError, StoreError):  # the row will say so
         return True

@@ -28,10 +28,11 @@ def print_summary(
     """The first rows, the counts, and where everything is."""
     store = open_store(settings.job.output_root, settings.job.s3)
     table = Table(title=f"run {settings.run_id}", title_justify="left")
-    for name in ("video", "outcome", "frames", "masked", "seconds", "why not"):
+    for name in ("row", "video", "outcome", "frames", "masked", "seconds", "why not"):
         table.add_column(name, justify="right" if name in _NUMBERS else "left", overflow="fold")
     for video in shown:
         table.add_row(
+            str(video.row),
             printable(video.id, 60),
             video.outcome,
             _count(video.n_frames),
@@ -55,7 +56,7 @@ def print_summary(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-_NUMBERS = {"frames", "masked", "seconds"}
+_NUMBERS = {"row", "frames", "masked", "seconds"}
 
 
 def _count(value: int | None) -> str:

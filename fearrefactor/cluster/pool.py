@@ -30,7 +30,8 @@ class ActorPool:
         self._n_actors = n_actors
         self._free: asyncio.Queue[Any] = asyncio.Queue()
         self._starting: set[asyncio.Task[None]] = set()
-        self._failed_starts = 0
+        self._failed_starts = 0  # in a row
+        self._n_live = 0
         self._dead: set[Any] = set()
 
     @property
@@ -70,7 +71,9 @@ class ActorPool:
         for task in self._starting:
             task.cancel()
         while not self._free.empty():
-            ray.kill(self._free.get_nowait())
+            actor = self._free.get_nowait()
+            if not isinstance(actor, BaseException):
+                ray.kill(actor)
 
     async def _next(self) -> Any:
         """A free actor; an error that keeps every actor from starting is raised here."""
@@ -85,6 +88,7 @@ class ActorPool:
     def _replace(self, actor: Any) -> None:
         if actor not in self._dead:
             self._dead.add(actor)
+            self._n_live -= 1
             ray.kill(actor)
             self._start_one()
 
@@ -98,11 +102,13 @@ class ActorPool:
             await actor.card.remote()
         except (RayActorError, RayTaskError) as error:
             self._failed_starts += 1
-            if self._failed_starts > self._n_actors + 2:
-                self._free.put_nowait(_start_error(error))
-            else:
+            if self._failed_starts <= self._n_actors + 2:
                 self._start_one()
+            elif not self._n_live and len(self._starting) == 1:  # this was the last hope
+                self._free.put_nowait(_start_error(error))
             return
+        self._failed_starts = 0
+        self._n_live += 1
         for _ in range(self._slots):
             self._free.put_nowait(actor)
 

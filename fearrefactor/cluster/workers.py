@@ -44,6 +44,24 @@ class ModelShipment:
     device: Device
     data: ray.ObjectRef[bytes]
 
+    def load(self) -> Segmenter:
+        """The model, its file written into this machine's cache if it is not there yet."""
+        cache = cache_dir(os.environ)
+        folder = cache / "shipped" / self.file.sha256[:16]
+        path = folder / self.file.path.name
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(ray.get(self.data))
+            Path(file.name).replace(path)
+        return load_segmenter(
+            replace(self.file, path=path),
+            self.settings,
+            device=self.device,
+            threads=1,
+            cache=cache,
+        )
+
 
 class Worker:
     """One process with ``slots`` videos in hand and at most one model.
@@ -54,7 +72,7 @@ class Worker:
 
     def __init__(self, settings: JobSettings, model: ModelShipment | None, slots: int) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-actor-")
-        self._segmenter = _load(model) if model is not None else None
+        self._segmenter = model.load() if model is not None else None
         if self._segmenter is not None and slots > 1:
             max_batch = settings.batch * slots
             self._segmenter = DynamicBatcher(self._segmenter, max_batch, _MAX_WAIT_S)
@@ -114,21 +132,3 @@ class Worker:
             yield worker
         finally:
             self._free.put(worker)
-
-
-def _load(model: ModelShipment) -> Segmenter:
-    cache = cache_dir(os.environ)
-    folder = cache / "shipped" / model.file.sha256[:16]
-    path = folder / model.file.path.name
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(ray.get(model.data))
-        Path(file.name).replace(path)
-    return load_segmenter(
-        replace(model.file, path=path),
-        model.settings,
-        device=model.device,
-        threads=1,
-        cache=cache,
-    )

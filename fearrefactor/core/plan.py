@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
 from fearrefactor.core.policy import Effect  # noqa: TC001 - pydantic reads it at run time
 from fearrefactor.core.rle import Mask, encode
@@ -20,18 +20,21 @@ if TYPE_CHECKING:
     from fearrefactor.core.video import VideoInfo
 
 
-class Region(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Region:
     """One thing to mask in one frame.
 
     ``mask`` covers the whole upright frame at its own resolution and is already widened;
     ``size_px`` is the object's size in upright source pixels, by which the effect scales.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     effect: Effect
     mask: Mask
     size_px: float
+
+
+#: How the regions of some frames, by frame index, become JSON and come back.
+REGIONS = TypeAdapter(dict[int, tuple[Region, ...]])
 
 
 @dataclass(frozen=True)

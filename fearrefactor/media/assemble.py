@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 #: Of the source's texts only these go along: others name devices, places and people.
 _KEPT_CONTAINER_TAGS = ("title",)
-_KEPT_STREAM_TAGS = ("language", "title")
+_KEPT_STREAM_TAGS = ("language", "title", "alpha_mode")  # the last says that a WebM is transparent
+_FAST_CLOCK_HZ = 1_000_000
 
 
 def assemble(
@@ -89,9 +90,7 @@ def _mux(
         target: Stream = output.add_stream_from_template(video, opaque=True)
     else:
         target = _rendered_stream(output, info, settings)
-    beside = {
-        s.index: output.add_stream_from_template(s, opaque=True) for s in kept_beside(container)
-    }
+    beside = {s.index: _copied_stream(output, s) for s in kept_beside(container)}
     targets = {video.index: target, **beside}
     for index, stream in targets.items():
         _keep_tags(container.streams[index], stream)
@@ -123,6 +122,15 @@ def _rendered_stream(
         stream.set_display_matrix(info.display_matrix)
     elif info.rotation_deg:
         stream.set_display_rotation(-info.rotation_deg)
+    return stream
+
+
+def _copied_stream(output: OutputContainer, source: Stream) -> Stream:
+    stream: Stream = output.add_stream_from_template(source, opaque=True)
+    if source.type == "subtitle" and source.time_base:
+        # FFmpeg 8.1's MP4 muxer holds a subtitle's end against other streams' times as if all
+        # clocks ticked alike, and adds empty lines where the subtitle's clock is the slower one.
+        stream.time_base = source.time_base / -(-_FAST_CLOCK_HZ // source.time_base.denominator)
     return stream
 
 

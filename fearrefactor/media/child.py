@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from fearrefactor.core.plan import REGIONS
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import MediaError, WorkerLostError, from_wire
 from fearrefactor.media.feed import SourceFeed
@@ -61,6 +62,7 @@ class MediaChild:
     """
 
     def __init__(self, source: Source, scratch: Path) -> None:
+        size = size_of(source)
         self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
         self._control, control_end = Pipe()
         feed, feed_end = Pipe()
@@ -78,10 +80,13 @@ class MediaChild:
         )
         control_end.close()
         feed_end.close()
-        size = size_of(source)
         self._feed = SourceFeed(source, feed)
         self._doing = "starting"
-        self._ask({"do": "start", "size": size})
+        try:
+            self._ask({"do": "start", "size": size})
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -130,6 +135,8 @@ class MediaChild:
         self._say({"do": "frames", **head}, task.pts.tobytes())
         half, first = 0, task.segment.first_frame
         while n := int(self._hear()[0]["n"]):
+            if not 0 < n <= batch:
+                raise MediaError(f"expected up to {batch} frames, the child tells of {n}")
             self._say({"do": "more"})  # into the other half
             yield FrameBatch(np.arange(first, first + n), pixels[half, :n])
             half, first = 1 - half, first + n
@@ -146,9 +153,7 @@ class MediaChild:
         settings: RenderSettings,
     ) -> Iterator[bytes]:
         """Packed packets of a segment, masked where ``regions`` says, in pieces of a few MiB."""
-        told = {
-            frame: [region.model_dump() for region in found] for frame, found in regions.items()
-        }
+        told = REGIONS.dump_python({i: tuple(r) for i, r in regions.items()}, mode="json")
         head = {"settings": settings.model_dump(), "regions": told, **_of(task)}
         self._say({"do": "render", **head}, task.pts.tobytes())
         while True:
@@ -224,6 +229,10 @@ def _environment() -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(_PACKAGE_ROOT),
         "PYTHONUNBUFFERED": "1",
+        # Frames and encoders come and go by the megabyte: give them back at once, or the heap of a
+        # child that renders a long video grows by half.
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_TRIM_THRESHOLD_": "1048576",
         "SVT_LOG": "1",
         "OMP_NUM_THREADS": "1",
     }

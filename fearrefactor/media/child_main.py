@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import av.logging
 import cv2
 import numpy as np
-from pydantic import TypeAdapter
 
 from fearrefactor.core.letterbox import Letterbox
-from fearrefactor.core.plan import Region
+from fearrefactor.core.plan import REGIONS
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import FearRefactorError, MediaError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PIECE_BYTES = 4 << 20
-_REGIONS = TypeAdapter(dict[int, tuple[Region, ...]])
 
 
 class Child:
@@ -118,7 +116,7 @@ class Child:
         packets = render_segment(
             self._source,
             task,
-            _REGIONS.validate_python(head["regions"]),
+            REGIONS.validate_python(head["regions"]),
             RenderSettings.model_validate(head["settings"]),
         )
         piece = bytearray()

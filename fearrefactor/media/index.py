@@ -154,6 +154,7 @@ def _describe(
     span = (packets.end_pts - min(packets.pts)) * time_base
     rate = Fraction(stream.guessed_rate or stream.average_rate or 0)
     streams = describe(container, stream)
+    tags = stream.metadata
     return VideoInfo(
         container=format_name,
         is_image=format_name in IMAGE_FORMATS,
@@ -178,7 +179,7 @@ def _describe(
         size_bytes=size_bytes,
         streams=streams,
         n_chapters=len(container.chapters()),
-        alpha=stream.metadata.get("alpha_mode") == "1",
+        alpha="1" in (tags.get("alpha_mode"), tags.get("ALPHA_MODE")),  # remuxers shout
         n_hidden_frames=len(packets.shown) - sum(packets.shown),
     )
 

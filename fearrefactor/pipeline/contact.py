@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fearrefactor.core.letterbox import fit
-from fearrefactor.core.settings import CutSettings
 from fearrefactor.errors import AlreadyExistsError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.contact_sheet import contact_sheet
 from fearrefactor.storage.locations import locate, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from fearrefactor.core.report import VideoReport
     from fearrefactor.core.video import VideoIndex
     from fearrefactor.pipeline.job import JobSettings
-    from fearrefactor.storage.reader import ObjectReader
 
 _N_MOMENTS = 4
 _LONG_SIDE = 640
 _WIDTH_PX = 1280
+#: Encoding moves few samples by more than this, and masking many.
+_CHANGED = 40
+_LEAST_SHARE = 0.0005
 
 
 def write_contact_sheet(report: VideoReport, settings: JobSettings) -> str:
@@ -37,49 +40,72 @@ def write_contact_sheet(report: VideoReport, settings: JobSettings) -> str:
         StoreError, MediaError: the source or the result cannot be read any more.
     """
     output = open_store(settings.output_root, settings.s3)
-    key = str(Path(report.output_key or "").with_suffix(".png"))
+    # Not just .png: that is the name of the result itself where the source is one.
+    key = str(Path(report.output_key or "").with_suffix(".before-after.png"))
     place = locate(report.uri)
     source = open_store(place.store_root, settings.s3).open(place.key)
-    with tempfile.TemporaryDirectory(prefix="fearrefactor-sheet-") as folder:
-        before, index = _moments(source, Path(folder), settings)
-        after, _ = _moments(output.open(report.output_key or ""), Path(folder), settings)
-    moments = _choose(index.n_frames)
-    captions = [f"frame {frame}, {index.time_s(frame):.2f} s" for frame in moments]
-    png = contact_sheet(list(zip(before, after, strict=True)), captions, _WIDTH_PX)
+    result = output.open(report.output_key or "")
+    with (
+        source,
+        result,
+        tempfile.TemporaryDirectory(prefix="fearrefactor-sheet-") as folder,
+        MediaChild(source, Path(folder)) as before,
+        MediaChild(result, Path(folder)) as after,
+    ):
+        index = _index(before, settings)
+        moments = _most_changed(
+            index.n_frames,
+            _pictures(before, index, settings.batch),
+            _pictures(after, _index(after, settings), settings.batch),
+        )
+    png = contact_sheet(
+        [(moment.before, moment.after) for moment in moments],
+        [f"frame {moment.frame}, {index.time_s(moment.frame):.2f} s" for moment in moments],
+        _WIDTH_PX,
+    )
     with contextlib.suppress(AlreadyExistsError):  # the same work, the same sheet
         output.create(key, png, {})
     return output.uri(key)
 
 
-def _moments(
-    file: ObjectReader, scratch: Path, settings: JobSettings
-) -> tuple[list[NDArray[np.uint8]], VideoIndex]:
-    """Upright RGB pictures of the chosen frames, ``(height, width, 3)`` uint8."""
-    with file, MediaChild(file, scratch) as child:
-        index = child.index(settings.limits, CutSettings(min_segment_frames=1))
-        info = index.info
-        box = fit(info.upright_width_px, info.upright_height_px, info.display_aspect, _LONG_SIDE)
-        wanted = _choose(index.n_frames)
-        pictures: list[NDArray[np.uint8]] = []
-        for task in index.tasks():
-            if not _any_in(wanted, task.segment.first_frame, task.segment.end_frame):
-                continue
-            for batch in child.frames(task, box, settings.batch):
-                for frame, pixels in zip(batch.frames.tolist(), batch.pixels, strict=True):
-                    if frame in wanted:
-                        pictures.append(
-                            pixels[
-                                box.top : box.top + box.height, box.left : box.left + box.width
-                            ].copy()
-                        )
-    return pictures, index
+@dataclass(frozen=True)
+class _Moment:
+    """A frame before and after, ``(height, width, 3)`` uint8 RGB; ``share`` of it has changed."""
+
+    frame: int
+    share: float
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
 
 
-def _choose(n_frames: int) -> list[int]:
-    """Frames in the middle of equal parts of the video."""
-    n = min(_N_MOMENTS, n_frames)
-    return [(2 * part + 1) * n_frames // (2 * n) for part in range(n)]
+def _index(child: MediaChild, settings: JobSettings) -> VideoIndex:
+    return child.index(settings.limits, settings.cut)
 
 
-def _any_in(frames: Sequence[int], start: int, end: int) -> bool:
-    return any(start <= frame < end for frame in frames)
+def _pictures(child: MediaChild, index: VideoIndex, batch: int) -> Iterator[NDArray[np.uint8]]:
+    """All frames, small and upright, each valid until the next is asked for."""
+    info = index.info
+    box = fit(info.upright_width_px, info.upright_height_px, info.display_aspect, _LONG_SIDE)
+    for task in index.tasks():
+        for frames in child.frames(task, box, batch):
+            yield from frames.pixels[
+                :, box.top : box.top + box.height, box.left : box.left + box.width
+            ]
+
+
+def _most_changed(
+    n_frames: int, before: Iterable[NDArray[np.uint8]], after: Iterable[NDArray[np.uint8]]
+) -> list[_Moment]:
+    """From each of equal parts of the video the frame that masking changed most.
+
+    Parts in which nothing changed are left out, unless nothing changed anywhere.
+    """
+    n_parts = min(_N_MOMENTS, n_frames)
+    best: dict[int, _Moment] = {}
+    for frame, (old, new) in enumerate(zip(before, after, strict=True)):
+        share = float(np.mean(np.maximum(old, new) - np.minimum(old, new) > _CHANGED))
+        part = frame * n_parts // n_frames
+        if part not in best or share > best[part].share:
+            best[part] = _Moment(frame, share, old.copy(), new.copy())
+    changed = [moment for moment in best.values() if moment.share > _LEAST_SHARE]
+    return changed or list(best.values())

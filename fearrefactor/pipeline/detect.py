@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from fearrefactor.core.detections import Detections, concatenate
-from fearrefactor.core.letterbox import fit
+from fearrefactor.core.letterbox import CELL, fit
 from fearrefactor.core.rle import encode
 from fearrefactor.errors import ModelError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.detections import Instances
     from fearrefactor.core.letterbox import Letterbox
+    from fearrefactor.core.model import ModelCard
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.vision.segmenter import Segmenter
 
@@ -60,7 +61,7 @@ def detect_segment(
         info.display_aspect,
         segmenter.card.long_side,
     )
-    found: list[tuple[int, Instances]] = []
+    parts: list[Detections] = []
     for frames in source.frames(task, box, batch):
         answers = segmenter.segment(frames.pixels)
         if len(answers) != len(frames.frames):
@@ -68,30 +69,39 @@ def detect_segment(
                 f"model {segmenter.card.name} answered for {len(answers)} of "
                 f"{len(frames.frames)} frames in segment {task.segment.index}"
             )
-        found.extend(zip(frames.frames.tolist(), answers, strict=True))
-    return _collect(found, box, len(segmenter.card.classes))
-
-
-def _collect(found: list[tuple[int, Instances]], box: Letterbox, n_classes: int) -> Detections:
-    """Instances of many frames, in input pixels, as one structure of arrays in source pixels."""
-    parts: list[Detections] = []
-    for frame, seen in found:
-        if (
-            len(seen.class_ids)
-            and not 0 <= seen.class_ids.min() <= seen.class_ids.max() < n_classes
-        ):
-            raise ModelError(f"the model names class {seen.class_ids.max()} in frame {frame}")
-        boxes = box.boxes_to_frame(seen.boxes)
-        # What lies wholly in the padding is not in the picture.
-        inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
-        parts.append(
-            Detections(
-                frames=np.array([frame], np.int64),
-                frame=np.full(np.count_nonzero(inside), frame, np.int64),
-                class_id=seen.class_ids[inside],
-                score=seen.scores[inside],
-                box=boxes[inside],
-                mask=tuple(encode(box.crop_masks(seen.masks[inside]))),
-            )
-        )
+        # Encoded at once: as bits, the masks of a long segment would fill the memory.
+        for frame, seen in zip(frames.frames.tolist(), answers, strict=True):
+            _check(seen, frame, box, segmenter.card)
+            parts.append(_in_source(seen, frame, box))
     return concatenate(parts)
+
+
+def _check(seen: Instances, frame: int, box: Letterbox, card: ModelCard) -> None:
+    """A mask of another size would be laid over the wrong part of the picture, without a word."""
+    cells = (box.input_height // CELL, box.input_width // CELL)
+    if seen.masks.shape[1:] != cells or seen.masks.dtype != np.uint8:
+        raise ModelError(
+            f"model {card.name}: expected masks {cells} uint8 in frame {frame}, "
+            f"got {seen.masks.shape[1:]} {seen.masks.dtype}"
+        )
+    ids, n_classes = seen.class_ids, len(card.classes)
+    if len(ids) and not 0 <= ids.min() <= ids.max() < n_classes:
+        raise ModelError(
+            f"model {card.name}: expected classes 0 to {n_classes - 1} in frame {frame}, "
+            f"got {ids.min()} to {ids.max()}"
+        )
+
+
+def _in_source(seen: Instances, frame: int, box: Letterbox) -> Detections:
+    """Instances of one frame, in input pixels, as detections in source pixels."""
+    boxes = box.boxes_to_frame(seen.boxes)
+    # What lies wholly in the padding is not in the picture.
+    inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    return Detections(
+        frames=np.array([frame], np.int64),
+        frame=np.full(np.count_nonzero(inside), frame, np.int64),
+        class_id=seen.class_ids[inside],
+        score=seen.scores[inside],
+        box=boxes[inside],
+        mask=tuple(encode(box.crop_masks(seen.masks[inside]))),
+    )

@@ -34,7 +34,7 @@ class Output:
             if found.metadata.get("work-id") == work_id:
                 logged = self.prefix + detections_key(row_key, detect_id)
                 try:
-                    self.store.stat(logged)
+                    self._sha256_of_log(logged, detect_id)
                 except NotFoundError:
                     return None
                 return self._reused(found.key, found.size_bytes, logged, found.metadata)
@@ -60,7 +60,7 @@ class Output:
         try:
             self.store.create(log_key, log, {"detect-id": seen.detect_id, "sha256": log_sha256})
         except AlreadyExistsError:  # the same id is the same answer: another policy, same video
-            log_sha256 = self.store.stat(log_key).metadata.get("sha256", log_sha256)
+            log_sha256 = self._sha256_of_log(log_key, seen.detect_id)
         told = {
             "work-id": seen.work_id,
             "source-sha256": seen.survey.sha256,
@@ -94,6 +94,20 @@ class Output:
             reused=False,
             seconds={},
         )
+
+    def _sha256_of_log(self, key: str, detect_id: str) -> str:
+        """As its writer told it.
+
+        Raises:
+            NotFoundError: there is none.
+            StoreError: what is there are not these detections.
+        """
+        told = self.store.stat(key).metadata
+        if told.get("detect-id") != detect_id or "sha256" not in told:
+            raise StoreError(
+                f"{self.store.uri(key)} is there and holds other detections; move it away"
+            )
+        return told["sha256"]
 
     def _reused(
         self, key: str, size_bytes: int, log_key: str, told: Mapping[str, str]

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-from fearrefactor.core.manifest import Row, parse_row
+from fearrefactor.core.manifest import Row, default_id, parse_row
 from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.errors import FearRefactorError, ManifestError
 from fearrefactor.pipeline.video import VideoRun
@@ -72,10 +72,11 @@ def _row(raw: RawRow, seen: set[bytes]) -> Row:
 
 def _refused(raw: RawRow, error: FearRefactorError) -> VideoReport:
     told = raw.values or {}
+    uri = str(told.get("uri") or "")
     return VideoReport(
         row=raw.number,
-        id=printable(str(told.get("id") or "")),
-        uri=printable(str(told.get("uri") or "")),
+        id=printable(str(told.get("id") or (default_id(uri) if uri else ""))),
+        uri=printable(uri),
         outcome="failed",
         code=error.code,
         reason=printable(str(error)),

@@ -149,7 +149,7 @@ class VideoRun:
             "work_id": work,
         }
         self._report["notes"] += index.info.unusual
-        there = await self._stages.find(self._row.key, detect, work)
+        there = await self._surviving(lambda: self._stages.find(self._row.key, detect, work))
         if there is not None:
             return there
         detections = await self._detect(survey.source, index)

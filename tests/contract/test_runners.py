@@ -1,0 +1,187 @@
+"""Whoever does the steps, and however a video is cut: the same answer."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from fake_stages import Tally
+from lamp_clips import clip, decoded
+from local_ray import local_ray, stub_stages
+from stub_model import LampFinder
+
+from fearrefactor.cluster.scheduler import ClusterSettings, start_stages
+from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.settings import CutSettings
+from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.run import run_rows
+from fearrefactor.pipeline.video import RunContext
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.storage.manifest_file import RawRow
+from fearrefactor.storage.s3 import S3Settings
+from fearrefactor.vision.catalog import DEFAULT_MODEL, cache_dir, resolve
+from fearrefactor.vision.load import load_segmenter
+from fearrefactor.vision.segmenter import DetectSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fearrefactor.core.report import VideoReport
+    from fearrefactor.pipeline.video import Stages
+
+pytestmark = pytest.mark.timeout(240)
+STREET = (
+    Path(__file__).resolve().parents[2].parent / "shared" / "data" / "odd" / "gen" / "base_2997.mp4"
+)
+POLICY = Policy(rules=(Rule(classes=("red", "green")),))
+FILMS = {
+    "walk": clip({"red": range(6, 30)}, 60, seed=1),
+    "two": clip({"red": range(40), "green": range(20, 48)}, 48, seed=2),
+    "none": clip({"blue": range(48)}, 48, seed=3),
+}
+#: A report without what differs from one run of the same work to the next.
+_VARYING = {"seconds"}
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sources")
+    for name, content in FILMS.items():
+        (folder / f"{name}.mp4").write_bytes(content)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def _ray() -> Iterator[None]:
+    with local_ray():
+        yield
+
+
+def job(output: Path, min_segment_frames: int = 12) -> JobSettings:
+    cut = CutSettings(min_segment_frames=min_segment_frames)
+    return JobSettings(str(output), "", S3Settings(), cut=cut, batch=5)
+
+
+def rows_in(folder: Path) -> list[RawRow]:
+    return [
+        RawRow(number, {"uri": str(path), "id": path.stem})
+        for number, path in enumerate(sorted(folder.iterdir()), start=1)
+    ]
+
+
+async def collect(
+    stages: Stages, settings: JobSettings, sources: Path, policy: Policy, max_in_flight: int
+) -> dict[str, VideoReport]:
+    reports: list[VideoReport] = []
+    context = RunContext(settings, stages, Tally(), {})
+    await run_rows(rows_in(sources), lambda _: policy, context, max_in_flight, reports.append)
+    assert [report.reason for report in reports if report.outcome == "failed"] == []
+    return {report.id: report for report in reports}
+
+
+def run_inline(settings: JobSettings, sources: Path) -> dict[str, VideoReport]:
+    with VideoWorker(settings, LampFinder(), Path(settings.output_root).parent) as worker:
+        stages = InlineStages(worker, LampFinder(), "stub")
+        return asyncio.run(collect(stages, settings, sources, POLICY, 1))
+
+
+def run_on_ray(settings: JobSettings, sources: Path, n_workers: int) -> dict[str, VideoReport]:
+    async def do() -> dict[str, VideoReport]:
+        stages = await stub_stages(settings, LampFinder(), n_workers)
+        try:
+            return await collect(stages, settings, sources, POLICY, stages.max_videos)
+        finally:
+            stages.stop()
+
+    return asyncio.run(do())
+
+
+def same_results(
+    ours: dict[str, VideoReport], theirs: dict[str, VideoReport], output: Callable[[int], Path]
+) -> None:
+    """Detections byte for byte, videos frame for frame, reports field for field."""
+    assert ours.keys() == theirs.keys()
+    for name, mine in ours.items():
+        other = theirs[name]
+        assert told(mine) == told(other)
+        for key in (mine.detections_key, mine.output_key):
+            assert digest(output(0) / str(key)) == digest(output(1) / str(key))
+        frames = zip(
+            decoded(output(0) / str(mine.output_key)),
+            decoded(output(1) / str(other.output_key)),
+            strict=True,
+        )
+        assert all(np.array_equal(a, b) for a, b in frames)
+
+
+def told(report: VideoReport) -> dict[str, object]:
+    return report.model_dump(exclude=_VARYING)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.usefixtures("_ray")
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_ray_gives_what_one_process_gives(sources: Path, tmp_path: Path, n_workers: int) -> None:
+    inline = run_inline(job(tmp_path / "0"), sources)
+    ray = run_on_ray(job(tmp_path / "1"), sources, n_workers)
+    assert {name: report.outcome for name, report in inline.items()} == {
+        "walk": "masked",
+        "two": "masked",
+        "none": "clean",
+    }
+    same_results(inline, ray, lambda which: tmp_path / str(which))
+
+
+@pytest.mark.parametrize("min_segment_frames", [13, 24, 1000])
+def test_how_a_video_is_cut_changes_nothing_that_is_seen(
+    sources: Path, tmp_path: Path, min_segment_frames: int
+) -> None:
+    fine = run_inline(job(tmp_path / "0", 12), sources)
+    coarse = run_inline(job(tmp_path / "1", min_segment_frames), sources)
+    for name, report in fine.items():
+        assert report.n_masked_frames == coarse[name].n_masked_frames
+        first, second = (
+            pq.read_table(tmp_path / which / str(report.detections_key)) for which in ("0", "1")
+        )
+        assert first.drop_columns("segment").equals(second.drop_columns("segment"))
+        assert first.schema.metadata == second.schema.metadata
+    walked = pq.read_table(tmp_path / "0" / str(fine["walk"].detections_key))
+    assert set(walked["segment"].to_pylist()) == {0, 1, 2}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STREET.is_file(), reason="needs the real clips of ../shared/data")
+def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "street.mp4").symlink_to(STREET)
+    cache = cache_dir(os.environ)
+    model, detect = resolve(DEFAULT_MODEL, cache), DetectSettings()
+    people = Policy(rules=(Rule(classes=("person",)),))
+
+    segmenter = load_segmenter(model, detect, device="cpu", threads=2, cache=cache)
+    settings = job(tmp_path / "0")
+    with VideoWorker(settings, segmenter, tmp_path) as worker:
+        stages = InlineStages(worker, segmenter, repr(detect))
+        inline = asyncio.run(collect(stages, settings, sources, people, 1))
+
+    async def on_ray() -> dict[str, VideoReport]:
+        there = replace(settings, output_root=str(tmp_path / "1"))
+        stages = await start_stages(there, model, detect, "cpu", ClusterSettings(workers=2))
+        return await collect(stages, there, sources, people, stages.max_videos)
+
+    with local_ray():
+        ray = asyncio.run(on_ray())
+    assert inline["street"].n_detections
+    same_results(inline, ray, lambda which: tmp_path / str(which))

@@ -1,0 +1,198 @@
+"""``Stages`` by script: no file, no process, no model, but every way in which a step can end."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from values import video_info
+
+from fearrefactor.core.detections import Detections
+from fearrefactor.core.model import ModelCard
+from fearrefactor.core.rle import encode
+from fearrefactor.core.video import Segment, VideoIndex
+from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Survey
+from fearrefactor.pipeline.video import RunContext
+from fearrefactor.storage.objects import ObjectStat
+from fearrefactor.storage.s3 import S3Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import Seen
+
+CARD = ModelCard(
+    name="toy", sha256="cd" * 32, classes=("dog", "person"), long_side=160, licence="none"
+)
+VERSIONS = {"fearrefactor": "0"}
+
+
+@dataclass
+class Film:
+    """What happens to a source on its way.
+
+    A dog is seen in frames ``dogs``; frames ``skipped`` are never inspected. ``faults`` are raised
+    by a step one after the other, a call each; ``n_pauses`` is how often each step lets others go
+    first.
+    """
+
+    n_frames: int = 24
+    n_segments: int = 2
+    dogs: frozenset[int] = frozenset()
+    skipped: frozenset[int] = frozenset()
+    faults: dict[str, list[Exception]] = field(default_factory=dict)
+    n_pauses: int = 0
+    info: Mapping[str, Any] = field(default_factory=dict)
+    published: Published | None = None
+
+
+class FakeStages:
+    """Does the steps of films by URI; ``calls`` tells which were done, in order."""
+
+    def __init__(self, films: Mapping[str, Film]) -> None:
+        self.card = CARD
+        self.detect_settings = "fake"
+        self.calls: list[tuple[str, str]] = []
+        self.finished_with: list[Sequence[Any] | None] = []
+        self.regions: dict[int, int] = {}
+        self._films = films
+        self._uris: dict[str, str] = {}
+
+    async def survey(self, uri: str) -> Survey:
+        """An index of as many frames as the film has."""
+        film = await self._step("survey", uri)
+        source = PinnedSource(uri, "/nowhere", ObjectStat(uri, 1000, "v1"))
+        index = make_index(film.n_frames, film.n_segments, **film.info)
+        sha256 = hashlib.sha256(uri.encode()).hexdigest()
+        return Survey(source, sha256, index, {"index": 0.5})
+
+    async def find(
+        self,
+        row_key: str,
+        detect_id: str,  # noqa: ARG002 - a film has one answer
+        work_id: str,  # noqa: ARG002
+    ) -> Published | None:
+        """What the film says; rows are called like their URIs here."""
+        return (await self._step("find", row_key)).published
+
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """A dog in each of the film's frames that has one."""
+        film = await self._step("detect", source.uri)
+        return make_detections(task.segment, film.dogs, film.skipped), 0.25
+
+    async def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[str, float]:
+        """A word for the packets."""
+        await self._step("render", source.uri)
+        self.regions |= {frame: len(found) for frame, found in regions.items()}
+        return f"packets of {source.uri} {task.segment.index}", 0.125
+
+    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
+        """Published under the names that ``seen`` says."""
+        await self._step("finish", seen.survey.source.uri)
+        self.finished_with.append(rendered)
+        return Published(
+            output_key=f"videos/{seen.row_key}.mp4",
+            output_sha256="0f" * 32,
+            output_bytes=1,
+            detections_key=f"detections/{seen.row_key}.parquet",
+            detections_sha256="0e" * 32,
+            outcome=seen.outcome,
+            n_frames=seen.survey.index.n_frames,
+            n_masked_frames=seen.n_masked_frames,
+            n_detections=len(seen.detections),
+            reused=False,
+            seconds={"verify": 0.5},
+        )
+
+    def count(self, step: str) -> int:
+        """How often a step was called."""
+        return sum(name == step for name, _ in self.calls)
+
+    async def _step(self, name: str, uri: str) -> Film:
+        self.calls.append((name, uri))
+        film = self._films.get(uri) or Film()
+        for _ in range(film.n_pauses):
+            await asyncio.sleep(0)
+        faults = film.faults.get(name)
+        if faults:
+            raise faults.pop(0)
+        return film
+
+
+class Tally:
+    """``Progress`` that adds up what it is told."""
+
+    def __init__(self) -> None:
+        self.n_expected = self.n_done = 0
+        self.videos: list[VideoReport] = []
+
+    def add_work(self, n_frames: int) -> None:
+        """Count frames to be done."""
+        self.n_expected += n_frames
+
+    def did_frames(self, n_frames: int) -> None:
+        """Count frames done."""
+        self.n_done += n_frames
+
+    def did_video(self, report: VideoReport) -> None:
+        """Keep a report."""
+        self.videos.append(report)
+
+
+def make_context(stages: FakeStages, progress: Tally | None = None) -> RunContext:
+    """A run on fake stages."""
+    settings = JobSettings("/nowhere", "", S3Settings())
+    return RunContext(settings, stages, progress or Tally(), VERSIONS)
+
+
+def make_detections(
+    segment: Segment, dogs: frozenset[int], skipped: frozenset[int] = frozenset()
+) -> Detections:
+    """A dog of 16 × 16 pixels in each of the frames ``dogs`` of a segment."""
+    inspected = set(range(segment.first_frame, segment.end_frame)) - skipped
+    frames = np.array(sorted(inspected), np.int64)
+    hits = np.array([frame for frame in frames.tolist() if frame in dogs], np.int64)
+    bits = np.zeros((len(hits), 24, 40), np.uint8)
+    bits[:, 4:8, 4:8] = 1
+    return Detections(
+        frames=frames,
+        frame=hits,
+        class_id=np.zeros(len(hits), np.int32),
+        score=np.full(len(hits), 0.9, np.float32),
+        box=np.tile(np.array([16, 16, 32, 32], np.float32), (len(hits), 1)),
+        mask=tuple(encode(bits)),
+    )
+
+
+def make_index(n_frames: int = 24, n_segments: int = 2, **changes: Any) -> VideoIndex:
+    """An index of frames at 24 a second in segments of about one length."""
+    edges = [round(part * n_frames / n_segments) for part in range(n_segments + 1)]
+    segments = tuple(
+        Segment(
+            index=number,
+            first_frame=first,
+            n_frames=end - first,
+            n_packets=end - first,
+            start_pts=first,
+            end_pts=end,
+        )
+        for number, (first, end) in enumerate(itertools.pairwise(edges))
+    )
+    info = video_info(
+        time_base=Fraction(1, 24),
+        n_frames_from_header=n_frames,
+        duration_s=n_frames / 24,
+        size_bytes=1000,
+        **changes,
+    )
+    return VideoIndex(info, segments, np.arange(n_frames), n_frames)

@@ -1,0 +1,44 @@
+"""A Ray of one's own on this machine for a test, and stages on it with a stub for a model."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ray
+from stub_model import StubShipment
+
+from fearrefactor.cluster.pool import ActorPool
+from fearrefactor.cluster.scheduler import RayStages, _actor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fearrefactor.pipeline.job import JobSettings
+    from fearrefactor.vision.segmenter import Segmenter
+
+
+@contextlib.contextmanager
+def local_ray() -> Iterator[None]:
+    """Two cores; its workers find the modules of the tests."""
+    ray.init(
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=128 << 20,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent)}},
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+async def stub_stages(settings: JobSettings, segmenter: Segmenter, n_workers: int) -> RayStages:
+    """As ``start_stages`` makes them on a CPU cluster."""
+    model = StubShipment(segmenter)
+    pool = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_workers, 1)  # type: ignore[arg-type]
+    pool.start()
+    card = await pool.call(lambda actor: actor.card.remote())
+    return RayStages(card, "stub", (pool, pool))

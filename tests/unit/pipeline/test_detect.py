@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from fake_stages import make_index
+from lamp_clips import picture
+from stub_model import (
+    CARD,
+    BlindModel,
+    LampFinder,
+    MuteModel,
+    OddMasksModel,
+    ShortModel,
+    UnknownClassModel,
+)
+
+from fearrefactor.core.detections import Instances
+from fearrefactor.core.letterbox import PAD_VALUE, Letterbox
+from fearrefactor.errors import ModelError
+from fearrefactor.pipeline.detect import detect_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.vision.segmenter import Segmenter
+
+
+@dataclass
+class Batch:
+    frames: NDArray[np.int64]
+    pixels: NDArray[np.uint8]
+
+
+class Screen:
+    """A ``FrameSource`` that shows one picture in every frame, set into the letterbox."""
+
+    def __init__(self, content: NDArray[np.uint8] | None = None) -> None:
+        self.content = content
+        self.batches: list[int] = []
+
+    def frames(self, task: SegmentTask, box: Letterbox, batch: int) -> Iterator[Batch]:
+        pixels = np.full((batch, box.input_height, box.input_width, 3), PAD_VALUE, np.uint8)
+        if self.content is not None:
+            inner = self.content[: box.height, : box.width]
+            pixels[:, box.top : box.top + box.height, box.left : box.left + box.width] = inner
+        first, end = task.segment.first_frame, task.segment.end_frame
+        while first < end:
+            n = min(batch, end - first)
+            self.batches.append(n)
+            yield Batch(np.arange(first, first + n), pixels[:n])
+            first += n
+
+
+@dataclass(frozen=True)
+class BoxModel(LampFinder):
+    """Sees the same box, in input pixels, in each frame; its mask is all of the input."""
+
+    box: tuple[float, float, float, float] = (0, 0, 8, 8)
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        n, height, width = frames.shape[:3]
+        seen = Instances(
+            boxes=np.array([self.box], np.float32),
+            scores=np.array([0.5], np.float32),
+            class_ids=np.array([1], np.int32),
+            masks=np.ones((1, height // 4, width // 4), np.uint8),
+        )
+        return [seen] * n
+
+
+def task_of(width: int, height: int) -> SegmentTask:
+    index = make_index(20, 2, width_px=width, height_px=height)
+    return index.task(index.segments[1])
+
+
+def test_every_frame_of_the_segment_is_inspected_in_batches_of_the_given_size() -> None:
+    screen = Screen()
+    found = detect_segment(screen, task_of(160, 96), BlindModel(), batch=4)
+    assert found.frames.tolist() == list(range(10, 20))
+    assert screen.batches == [4, 4, 2]
+    assert len(found) == 0
+
+
+def test_what_the_model_sees_is_told_in_pixels_of_the_source() -> None:
+    # 480 × 270 becomes 160 × 88 cells of picture, 4 px below the top of a 160 × 96 input.
+    found = detect_segment(Screen(picture(["red"])), task_of(480, 270), LampFinder(), batch=8)
+    scale = 270 / 88
+    assert found.frame.tolist() == list(range(10, 20))
+    assert found.class_id.tolist() == [0] * 10
+    np.testing.assert_allclose(found.box[0], [0, 8 * scale, 32 * 3, 40 * scale], atol=1e-3)
+
+
+def test_a_mask_covers_the_frame_edge_to_edge_without_the_padding() -> None:
+    found = detect_segment(Screen(picture(["red"])), task_of(480, 270), LampFinder(), batch=8)
+    bits = found.mask[0].bits()
+    assert bits.shape == (22, 40)
+    expected = np.zeros((22, 40), np.uint8)
+    expected[2:10, 0:8] = 1
+    np.testing.assert_array_equal(bits, expected)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 160, 4), (0, 92, 160, 96), (10, 93, 20, 95)])
+def test_an_instance_that_lies_wholly_in_the_padding_is_dropped(
+    box: tuple[float, float, float, float],
+) -> None:
+    found = detect_segment(Screen(), task_of(480, 270), BoxModel(box=box), batch=8)
+    assert len(found) == 0
+    assert len(found.frames) == 10
+
+
+def test_an_instance_that_reaches_into_the_padding_is_cut_at_the_frame() -> None:
+    found = detect_segment(Screen(), task_of(480, 270), BoxModel(box=(-9, 0, 80, 48)), batch=8)
+    np.testing.assert_allclose(found.box[0], [0, 0, 240, 135], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (MuteModel(), "answered for 0 of 8 frames in segment 1"),
+        (ShortModel(), "answered for 7 of 8 frames in segment 1"),
+        (OddMasksModel(), r"expected masks \(24, 40\) uint8 in frame 10, got \(12, 20\)"),
+        (OddMasksModel(shape=(40, 24)), r"expected masks \(24, 40\)"),
+        (UnknownClassModel(), "expected classes 0 to 2 in frame 10, got 3 to 3"),
+    ],
+)
+def test_rubbish_from_a_model_is_an_error_and_no_detection(model: Segmenter, said: str) -> None:
+    with pytest.raises(ModelError, match=said) as caught:
+        detect_segment(Screen(), task_of(160, 96), model, batch=8)
+    assert CARD.name in str(caught.value)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from fake_stages import CARD, VERSIONS, FakeStages, Film, Tally, make_context
+
+from fearrefactor.core.manifest import Row
+from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.errors import (
+    FearRefactorError,
+    FidelityError,
+    LimitError,
+    ManifestError,
+    MediaError,
+    ModelError,
+    NotFoundError,
+    SourceChangedError,
+    StoreError,
+    UnsupportedError,
+    WorkerLostError,
+)
+from fearrefactor.pipeline.job import Published
+from fearrefactor.pipeline.video import VideoRun
+
+if TYPE_CHECKING:
+    from fearrefactor.core.report import VideoReport
+
+DOGS = Policy(name="dogs", rules=(Rule(classes=("dog",)),))
+ROW = Row(number=7, id="film", uri="film", extra={"shift": "night"})
+SOME_DOGS = frozenset({3, 4, 20})
+
+
+def run(film: Film, policy: Policy = DOGS, progress: Tally | None = None) -> VideoReport:
+    return run_on(FakeStages({"film": film}), policy, progress)
+
+
+def run_on(stages: FakeStages, policy: Policy = DOGS, progress: Tally | None = None) -> VideoReport:
+    return asyncio.run(VideoRun(ROW, policy, make_context(stages, progress)).run())
+
+
+def test_a_video_with_dogs_is_masked_and_its_report_tells_everything() -> None:
+    report = run(Film(dogs=SOME_DOGS))
+    assert (report.outcome, report.code, report.reason) == ("masked", None, None)
+    assert (report.row, report.id, report.uri) == (7, "film", "film")
+    assert report.extra == {"shift": "night"}
+    assert (report.n_frames, report.n_masked_frames, report.n_detections) == (24, 3, 3)
+    assert (report.duration_s, report.input_bytes) == (1.0, 1000)
+    assert (report.model, report.model_sha256) == (CARD.name, CARD.sha256)
+    assert (report.policy, report.policy_digest) == ("dogs", DOGS.digest())
+    assert report.versions == VERSIONS
+    assert report.output_key == "videos/film.mp4"
+    assert None not in (report.detect_id, report.work_id, report.input_sha256)
+
+
+def test_seconds_of_a_stage_are_summed_over_segments() -> None:
+    seconds = run(Film(n_segments=4, dogs=SOME_DOGS)).seconds
+    assert (seconds["detect"], seconds["render"]) == (1.0, 0.5)
+    assert (seconds["index"], seconds["verify"]) == (0.5, 0.5)
+
+
+def test_each_segment_is_rendered_with_its_own_regions_and_assembled_in_order() -> None:
+    stages = FakeStages({"film": Film(n_segments=4, dogs=SOME_DOGS)})
+    run_on(stages)
+    assert stages.finished_with == [[f"packets of film {number}" for number in range(4)]]
+    assert stages.regions == {3: 1, 4: 1, 20: 1}
+
+
+def test_a_video_with_nothing_to_mask_is_clean_and_copied_without_rendering() -> None:
+    stages = FakeStages({"film": Film()})
+    report = run_on(stages)
+    assert (report.outcome, report.n_masked_frames) == ("clean", 0)
+    assert stages.finished_with == [None]
+    assert stages.count("render") == 0
+
+
+def test_frames_count_once_when_detected_and_once_when_rendered() -> None:
+    masked, clean = Tally(), Tally()
+    run(Film(n_frames=30, dogs=SOME_DOGS), progress=masked)
+    run(Film(n_frames=30), progress=clean)
+    assert (masked.n_expected, masked.n_done) == (60, 60)
+    assert (clean.n_expected, clean.n_done) == (30, 30)
+
+
+def test_a_copy_that_is_not_faithful_is_rendered_whole_with_a_note() -> None:
+    stages = FakeStages({"film": Film(faults={"finish": [FidelityError("a frame is gone")]})})
+    report = run_on(stages)
+    assert (report.outcome, stages.count("render")) == ("clean", 2)
+    assert stages.finished_with == [["packets of film 0", "packets of film 1"]]
+    assert report.notes == ["rendered whole: the copy was not faithful: a frame is gone"]
+
+
+def test_a_rendered_video_that_is_not_faithful_fails() -> None:
+    film = Film(dogs=SOME_DOGS, faults={"finish": [FidelityError("a frame is gone")]})
+    assert run(film).code == "fidelity"
+
+
+@pytest.mark.parametrize("unlike", [{"n_hidden_frames": 3}, {"is_image": True}])
+def test_what_hides_frames_or_is_an_image_is_never_copied(unlike: dict[str, object]) -> None:
+    stages = FakeStages({"film": Film(info=unlike)})
+    report = run_on(stages)
+    assert report.outcome == "clean"
+    assert stages.count("render") == 2
+    assert stages.finished_with[0] is not None
+
+
+def test_what_is_unusual_about_a_source_is_noted() -> None:
+    report = run(Film(info={"interlaced": True, "pix_fmt": "yuv422p"}))
+    assert report.notes == ["interlaced", "pixel format yuv422p"]
+
+
+@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FearRefactorError("x"), "internal"),
+        (ManifestError("x", code="unknown_scheme"), "unknown_scheme"),
+        (MediaError("x"), "decode_error"),
+        (MediaError("x", code="truncated"), "truncated"),
+        (UnsupportedError("x"), "unsupported"),
+        (LimitError("x"), "limit_exceeded"),
+        (ModelError("x"), "model_error"),
+        (StoreError("x"), "store_error"),
+        (StoreError("x", code="access_denied"), "access_denied"),
+        (NotFoundError("x"), "not_found"),
+        (SourceChangedError("x"), "source_changed"),
+    ],
+)
+def test_an_error_of_any_step_fails_the_video_with_its_code(
+    step: str, error: FearRefactorError, code: str
+) -> None:
+    report = run(Film(dogs=SOME_DOGS, faults={step: [error]}))
+    assert (report.outcome, report.code, report.reason) == ("failed", code, "x")
+    assert report.output_key is None
+
+
+@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+def test_an_error_that_nobody_foresaw_fails_the_video_as_internal(step: str) -> None:
+    report = run(Film(dogs=SOME_DOGS, faults={step: [ZeroDivisionError("by zero")]}))
+    assert (report.outcome, report.code) == ("failed", "internal")
+    assert report.reason == "ZeroDivisionError: by zero"
+    assert report.output_key is None
+
+
+def test_a_reason_is_one_printable_line_of_bounded_length() -> None:
+    reason = run(Film(faults={"detect": [MediaError("bad\n\x1b[31mbytes" + "x" * 999)]})).reason
+    assert reason is not None
+    assert reason.isprintable()
+    assert len(reason) == 500
+
+
+@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+def test_two_lost_workers_are_survived(step: str) -> None:
+    lost: list[Exception] = [WorkerLostError("gone"), WorkerLostError("gone")]
+    report = run(Film(dogs=SOME_DOGS, faults={step: lost}))
+    assert (report.outcome, report.n_masked_frames) == ("masked", 3)
+
+
+@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+def test_three_lost_workers_are_the_videos_fault(step: str) -> None:
+    film = Film(dogs=SOME_DOGS, faults={step: [WorkerLostError(f"no. {n}") for n in range(9)]})
+    report = run(film)
+    assert (report.outcome, report.code) == ("failed", "poison")
+    assert report.reason == "3 processes that handled it died; the last: no. 2"
+
+
+def test_losses_of_different_steps_add_up() -> None:
+    steps = ("survey", "detect", "render")
+    report = run(Film(dogs=SOME_DOGS, faults={step: [WorkerLostError("gone")] for step in steps}))
+    assert report.code == "poison"
+
+
+@pytest.mark.parametrize("skipped", [0, 11, 12, 23])
+def test_a_frame_that_nobody_inspected_fails_the_video(skipped: int) -> None:
+    stages = FakeStages({"film": Film(dogs=SOME_DOGS, skipped=frozenset({skipped}))})
+    report = run_on(stages)
+    assert (report.outcome, report.code) == ("failed", "decode_error")
+    assert f"first missing: {skipped}" in (report.reason or "")
+    assert stages.count("finish") == 0
+
+
+def test_work_that_an_earlier_run_published_is_not_done_again() -> None:
+    there = Published(
+        output_key="videos/film.1234.mp4",
+        output_sha256="0f" * 32,
+        output_bytes=5,
+        detections_key="detections/film.5678.parquet",
+        detections_sha256="0e" * 32,
+        outcome="masked",
+        n_frames=24,
+        n_masked_frames=9,
+        n_detections=11,
+        reused=True,
+        seconds={},
+    )
+    stages = FakeStages({"film": Film(published=there)})
+    progress = Tally()
+    report = run_on(stages, progress=progress)
+    assert [name for name, _ in stages.calls] == ["survey", "find"]
+    assert (report.outcome, report.reused, report.n_masked_frames) == ("masked", True, 9)
+    assert progress.n_expected == 0
+
+
+def test_a_policy_with_a_class_that_the_model_lacks_fails_before_anything_is_read() -> None:
+    stages = FakeStages({"film": Film()})
+    report = run_on(stages, Policy(rules=(Rule(classes=("dgo",)),)))
+    assert (report.outcome, report.code) == ("failed", "unknown_class")
+    assert "nearest: dog" in (report.reason or "")
+    assert stages.calls == []
+
+
+def test_other_policies_give_other_work_and_the_same_detections() -> None:
+    dogs = run(Film())
+    renamed = run(Film(), Policy(name="other", rules=DOGS.rules))
+    people = run(Film(), Policy(rules=(Rule(classes=("person",)),)))
+    assert dogs.detect_id == renamed.detect_id == people.detect_id
+    assert dogs.work_id == renamed.work_id != people.work_id

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+from fake_stages import Tally
+from lamp_clips import clip, corner, decoded
+from stub_model import COLOURS, LampFinder, RaisingModel, lamp_bits
+
+from fearrefactor.core.manifest import Row
+from fearrefactor.core.policy import Effect, Policy, Rule
+from fearrefactor.core.settings import CutSettings
+from fearrefactor.errors import (
+    FidelityError,
+    ModelError,
+    NotFoundError,
+    SourceChangedError,
+    WorkerLostError,
+)
+from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.video import RunContext, VideoRun
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.storage.s3 import S3Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import PinnedSource
+    from fearrefactor.pipeline.video import Stages
+
+LIT = range(6, 30)
+FILL_RED = Policy(name="red", rules=(Rule(classes=("red",), effect=Effect(kind="fill")),))
+
+
+@pytest.fixture(scope="module")
+def film() -> bytes:
+    return clip({"red": LIT, "green": range(48)})
+
+
+@pytest.fixture
+def source(film: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(film)
+    return path
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    path = tmp_path / "scratch"
+    path.mkdir()
+    return path
+
+
+def settings(tmp_path: Path) -> JobSettings:
+    cut = CutSettings(min_segment_frames=12)
+    return JobSettings(str(tmp_path / "out"), "", S3Settings(), cut=cut, batch=5)
+
+
+@pytest.fixture
+def worker(tmp_path: Path, scratch: Path) -> Iterator[VideoWorker]:
+    with VideoWorker(settings(tmp_path), LampFinder(), scratch) as made:
+        yield made
+
+
+def run(
+    worker: VideoWorker, source: Path, policy: Policy = FILL_RED, stages: Stages | None = None
+) -> VideoReport:
+    steps = stages or InlineStages(worker, LampFinder(), "stub")
+    context = RunContext(worker._settings, steps, Tally(), {})
+    return asyncio.run(VideoRun(Row(1, "film", str(source)), policy, context).run())
+
+
+def child_pid(worker: VideoWorker) -> int:
+    assert worker._child is not None
+    return worker._child._process.pid
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_lamp_is_masked_in_every_frame_in_which_it_shines_and_nothing_else_is(
+    worker: VideoWorker, source: Path, tmp_path: Path
+) -> None:
+    report = run(worker, source)
+    assert (report.outcome, report.reason) == ("masked", None)
+    assert (report.n_frames, report.n_masked_frames, report.n_detections) == (48, 24, 72)
+    before = decoded(source)
+    after = decoded(tmp_path / "out" / str(report.output_key))
+    assert len(after) == 48
+    red, green = COLOURS.index("red"), COLOURS.index("green")
+    for index, (old, new) in enumerate(zip(before, after, strict=True)):
+        assert lamp_bits(old, red).any() == (index in LIT)
+        assert not lamp_bits(new, red).any()
+        assert lamp_bits(new, green).sum() >= 48
+        left, top = corner("red", index)
+        far = np.ones(old.shape[:2], bool)
+        far[max(0, top - 12) : top + 44, max(0, left - 12) : left + 44] = False
+        assert np.abs(old.astype(int) - new)[far].mean() < 2
+
+
+def test_each_stage_that_was_done_has_its_seconds(worker: VideoWorker, source: Path) -> None:
+    seconds = run(worker, source).seconds
+    stages = {"checksum", "index", "detect", "decide", "render", "assemble", "verify", "publish"}
+    assert set(seconds) == stages
+
+
+def test_a_clean_video_has_the_packets_of_its_source(
+    worker: VideoWorker, source: Path, tmp_path: Path
+) -> None:
+    report = run(worker, source, Policy(rules=(Rule(classes=("blue",)),)))
+    assert (report.outcome, report.n_detections) == ("clean", 72)
+    assert packets(tmp_path / "out" / str(report.output_key)) == packets(source)
+
+
+def test_the_same_work_is_done_once(worker: VideoWorker, source: Path) -> None:
+    first, second = run(worker, source), run(worker, source)
+    assert (first.reused, second.reused) == (False, True)
+    assert first.output_sha256 == second.output_sha256
+    assert "detect" not in second.seconds
+
+
+def test_steps_of_one_video_share_a_child_and_the_next_video_gets_another(
+    worker: VideoWorker, source: Path, film: bytes, tmp_path: Path
+) -> None:
+    survey = worker.survey(str(source))
+    first = child_pid(worker)
+    for task in survey.index.tasks():
+        worker.detect(survey.source, task)
+    assert child_pid(worker) == first
+    (tmp_path / "other.mp4").write_bytes(film)
+    worker.survey(str(tmp_path / "other.mp4"))
+    assert child_pid(worker) != first
+    assert not is_running(first)
+
+
+@pytest.mark.parametrize("error", [ModelError("rubbish"), RuntimeError("the runtime broke")])
+def test_after_an_error_the_child_is_not_used_again(
+    tmp_path: Path, scratch: Path, source: Path, error: Exception
+) -> None:
+    with VideoWorker(settings(tmp_path), RaisingModel(error=error), scratch) as worker:
+        survey = worker.survey(str(source))
+        first = child_pid(worker)
+        with pytest.raises(type(error)):
+            worker.detect(survey.source, survey.index.tasks()[0])
+        assert not is_running(first)
+        assert worker._child is None
+
+
+def test_a_killed_child_is_a_lost_worker_and_the_step_can_be_done_again(
+    worker: VideoWorker, source: Path
+) -> None:
+    survey = worker.survey(str(source))
+    task = survey.index.tasks()[1]
+    os.kill(child_pid(worker), signal.SIGKILL)
+    with pytest.raises(WorkerLostError, match="ended by signal 9"):
+        worker.detect(survey.source, task)
+    found, _ = worker.detect(survey.source, task)
+    assert found.frames.tolist() == list(range(12, 24))
+
+
+def test_a_render_that_nobody_reads_to_its_end_does_not_spoil_the_next_step(
+    worker: VideoWorker, source: Path
+) -> None:
+    survey = worker.survey(str(source))
+    task = survey.index.tasks()[0]
+    pieces = worker.render(survey.source, task, {})
+    next(pieces)
+    pieces.close()  # type: ignore[attr-defined]
+    found, _ = worker.detect(survey.source, task)
+    assert found.frames.tolist() == list(range(12))
+
+
+class ForgetfulStages(InlineStages):
+    """Loses the packets of the last segment."""
+
+    async def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[Path, float]:
+        path, seconds = await super().render(source, task, regions)
+        if task.segment.index == 3:
+            path.write_bytes(b"")
+        return path, seconds
+
+
+def test_nothing_is_published_when_the_result_is_not_what_it_should_be(
+    worker: VideoWorker, source: Path, tmp_path: Path
+) -> None:
+    report = run(worker, source, stages=ForgetfulStages(worker, LampFinder(), "stub"))
+    assert (report.outcome, report.code) == ("failed", FidelityError.code)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_a_source_that_is_not_there_is_not_found(worker: VideoWorker, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        worker.survey(str(tmp_path / "nobody.mp4"))
+
+
+def test_a_source_that_changes_under_way_is_not_mixed_with_its_new_self(
+    worker: VideoWorker, source: Path
+) -> None:
+    survey = worker.survey(str(source))
+    worker._drop_child()
+    source.write_bytes(clip({"blue": range(48)}))
+    with pytest.raises(SourceChangedError, match="overwritten"):
+        worker.detect(survey.source, survey.index.tasks()[0])
+
+
+def test_no_scratch_file_and_no_child_outlives_the_worker(
+    tmp_path: Path, scratch: Path, source: Path
+) -> None:
+    with VideoWorker(settings(tmp_path), LampFinder(), scratch) as worker:
+        survey = worker.survey(str(source))
+        worker.detect(survey.source, survey.index.tasks()[0])
+        child = child_pid(worker)
+        assert list(scratch.iterdir()) != []
+    assert list(scratch.iterdir()) == []
+    assert not is_running(child)
+
+
+def test_a_finished_video_leaves_no_packets_behind(worker: VideoWorker, source: Path) -> None:
+    assert run(worker, source).outcome == "masked"
+    assert list(worker.scratch.iterdir()) == []
+
+
+def test_a_worker_without_a_model_says_so(tmp_path: Path, scratch: Path, source: Path) -> None:
+    with VideoWorker(settings(tmp_path), None, scratch) as worker:
+        survey = worker.survey(str(source))
+        with pytest.raises(ModelError, match="has no model"):
+            worker.detect(survey.source, survey.index.tasks()[0])
+
+
+def packets(path: Path) -> list[tuple[int | None, bytes]]:
+    with av.open(str(path)) as container:
+        return [(packet.pts, bytes(packet)) for packet in container.demux(video=0) if packet.size]

@@ -1,0 +1,74 @@
+"""Values that tests need and do not care about, each one valid."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fearrefactor.core.detections import Detections
+from fearrefactor.core.model import ModelCard
+from fearrefactor.core.rle import encode
+from fearrefactor.core.video import VideoInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+CARD = ModelCard(
+    name="toy",
+    sha256="0" * 64,
+    classes=("person", "dog", "bird", "teddy bear"),
+    long_side=640,
+    licence="none",
+)
+
+
+def video_info(**changes: Any) -> VideoInfo:
+    """An ordinary H.264 film of 160 × 96 pixels."""
+    ordinary: dict[str, Any] = {
+        "container": "mov",
+        "is_image": False,
+        "codec": "h264",
+        "stream_index": 0,
+        "width_px": 160,
+        "height_px": 96,
+        "pix_fmt": "yuv420p",
+        "rotation_deg": 0,
+        "display_matrix": None,
+        "sample_aspect_ratio": Fraction(1),
+        "time_base": Fraction(1, 12288),
+        "rate": Fraction(24),
+        "duration_s": 2.0,
+        "interlaced": False,
+        "color_range": 1,
+        "color_primaries": 1,
+        "color_trc": 1,
+        "colorspace": 1,
+        "bit_rate": 50_000,
+        "n_frames_from_header": 48,
+        "size_bytes": 12_500,
+        "streams": (),
+        "n_chapters": 0,
+        "alpha": False,
+        "n_hidden_frames": 0,
+    }
+    return VideoInfo.model_validate(ordinary | changes)
+
+
+def detections(
+    n_frames: int,
+    rows: Sequence[tuple[int, int, float, tuple[float, float, float, float], NDArray[np.uint8]]],
+    first_frame: int = 0,
+) -> Detections:
+    """Detections in ``n_frames`` frames; a row is (frame, class id, score, box, mask bits)."""
+    return Detections(
+        frames=np.arange(first_frame, first_frame + n_frames, dtype=np.int64),
+        frame=np.array([row[0] for row in rows], np.int64),
+        class_id=np.array([row[1] for row in rows], np.int32),
+        score=np.array([row[2] for row in rows], np.float32),
+        box=np.array([row[3] for row in rows], np.float32).reshape(-1, 4),
+        mask=tuple(encode(row[4][None])[0] for row in rows),
+    )
