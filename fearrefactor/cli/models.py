@@ -46,7 +46,7 @@ def list_models(*, as_json: bool) -> None:
 @click.argument("name", default=DEFAULT_MODEL)
 @_as_json
 def pull_model(name: str, *, as_json: bool) -> None:
-    """Fetch a model or clip into the cache and check it."""
+    """Fetch NAME, a model or clip, into the cache and check it; by default the default model."""
     path = pull(find(name), read_environment().cache)
     click.echo(json.dumps({"name": name, "path": str(path)}) if as_json else str(path))
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
     from fearrefactor.media.source import Source
 
+#: A child that says nothing for so long, and longer for a large source, is taken for hung.
+_LEAST_PATIENCE_S = 600.0
+_SLOWEST_BYTES_PER_S = 200_000
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 #: What a child needs of its parent's environment; everything else, credentials first, stays here.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
@@ -63,6 +66,7 @@ class MediaChild:
 
     def __init__(self, source: Source, scratch: Path) -> None:
         size = size_of(source)
+        self._patience_s = _LEAST_PATIENCE_S + size / _SLOWEST_BYTES_PER_S
         self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
         self._control, control_end = Pipe()
         feed, feed_end = Pipe()
@@ -203,6 +207,8 @@ class MediaChild:
 
     def _hear(self) -> tuple[Message, list[bytes]]:
         try:
+            if not self._control.poll(self._patience_s):
+                raise self._hung()
             head, buffers = receive(self._control)
         except (EOFError, OSError, ValueError) as error:
             raise self._lost() from error
@@ -211,6 +217,11 @@ class MediaChild:
         if "error" in head:
             raise from_wire(str(head["error"]), str(head["code"]), str(head["message"]))
         return head, buffers
+
+    def _hung(self) -> Exception:
+        return WorkerLostError(
+            f"the media process said nothing for {self._patience_s:.0f} s during '{self._doing}'"
+        )
 
     def _lost(self) -> Exception:
         if self._feed.error is not None:

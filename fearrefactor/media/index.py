@@ -7,6 +7,7 @@ frame is a true IDR: only then does decoding need nothing that lies before.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
@@ -85,7 +86,8 @@ def _read_packets(
     for packet in decoded(container.demux()):
         if not packet.size:
             continue
-        table.n_corrupt += packet.is_corrupt
+        # In a transport stream the mark only says that a counter jumped; the decoder tells more.
+        table.n_corrupt += packet.is_corrupt and container.format.name != "mpegts"
         time = packet_time(packet)
         if time is not None and packet.time_base and packet.stream.type in {"video", "audio"}:
             end = float((time + (packet.duration or 0)) * packet.time_base)
@@ -150,7 +152,7 @@ def _describe(
     context = stream.codec_context
     time_base = Fraction(stream.time_base or 0) or Fraction(1, 1000)
     matrix = _display_matrix(frame)
-    rotation = int(-frame.rotation) % 360
+    rotation = _rotation(matrix) if matrix else int(-frame.rotation) % 360
     span = (packets.end_pts - min(packets.pts)) * time_base
     rate = Fraction(stream.guessed_rate or stream.average_rate or 0)
     streams = describe(container, stream)
@@ -190,6 +192,18 @@ def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     except (KeyError, ValueError):  # none; or PyAV 18 met side data that it does not know, as EXIF
         return None
     return tuple(np.frombuffer(raw, np.int32).tolist())
+
+
+def _rotation(matrix: tuple[int, ...]) -> int:
+    """Degrees clockwise by which the picture is to be turned to stand upright.
+
+    A mirrored picture is turned as if it were not: a model knows a mirrored person, and does not
+    know one who stands on the head. As av_display_rotation_get in FFmpeg's display.c.
+    """
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    if a * d - b * c < 0:
+        a = -a
+    return round(math.degrees(math.atan2(b, a))) % 360
 
 
 def _cut(

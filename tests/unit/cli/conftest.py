@@ -38,7 +38,7 @@ def shell(model_cache: Path) -> Iterator[Shell]:
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network with random weights and COCO's class names: it is surely sure of nothing."""
+    """A very small network of random weights with COCO's classes: it is surely sure of nothing."""
     import torch
     import ultralytics
     from ultralytics.nn.tasks import SegmentationModel
@@ -47,7 +47,8 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     described = yaml.safe_load((models / "26" / "yolo26-seg.yaml").read_text("utf-8"))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = SegmentationModel({**described, "scale": "n"}, verbose=False)
+        tiny = {"scale": "n", "scales": {"n": [0.3, 0.0625, 256]}}
+        model = SegmentationModel({**described, **tiny}, verbose=False)
     model.names = dict(enumerate(COCO_CLASSES))
     path = tmp_path_factory.mktemp("model") / "random.pt"
     torch.save({"model": model}, path)

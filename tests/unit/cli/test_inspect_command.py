@@ -16,14 +16,14 @@ def test_a_film_is_told_as_json(shell: Shell, films: Path) -> None:
     said = shell("inspect", films / "red.mp4", "--json")
     assert said.code == 0
     told = json.loads(said.out)
-    assert (told["container"], told["codec"], told["width_px"]) == ("mp4", "h264", 160)
+    assert (told["container"], told["codec"], told["width_px"]) == ("mov", "h264", 160)
     assert (told["n_frames"], told["n_packets"], told["unusual"]) == (24, 24, [])
     assert [segment["first_frame"] for segment in told["segments"]] == [0, 12]
 
 
 def test_a_film_is_told_to_people(shell: Shell, films: Path) -> None:
     said = shell("inspect", films / "red.mp4").out
-    assert "mp4, h264 160 × 96 yuv420p, 24 frames, 1.00 s at 24.000 frames/s" in said
+    assert "mov, h264 160 × 96 yuv420p, 24 frames, 1.00 s at 24.000 frames/s" in said
     assert "closed GOPs: where it can be cut" in said
     assert "unusual: nothing" in said
 

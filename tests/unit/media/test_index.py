@@ -16,7 +16,7 @@ from walk import frames_of, index_of, linear, samples
 
 from fearrefactor.core.settings import CutSettings, Limits
 from fearrefactor.errors import LimitError, MediaError, UnsupportedError
-from fearrefactor.media.index import index_source
+from fearrefactor.media.index import _rotation, index_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,3 +222,20 @@ def test_two_frames_at_one_time_are_refused() -> None:
     data = tampered.retimed(synthetic.plain(n_frames=30), ticks)
     with pytest.raises(UnsupportedError, match="share one presentation time"):
         index_of(data)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "degrees"),
+    [
+        ((1, 0, 0, 0, 1, 0), 0),
+        ((0, 1, 0, -1, 0, 0), 90),
+        ((-1, 0, 0, 0, -1, 0), 180),
+        ((0, -1, 0, 1, 0, 0), 270),
+        ((-1, 0, 0, 0, 1, 0), 0),  # mirrored: people stand as they do
+        ((1, 0, 0, 0, -1, 0), 180),  # flipped: they stand on their heads
+        ((0, 1, 0, 1, 0, 0), 90),  # transposed: the left side is up, and mirrored
+    ],
+)
+def test_the_picture_is_turned_so_that_people_stand(matrix: tuple[int, ...], degrees: int) -> None:
+    fixed = tuple(value * 65536 for value in matrix)
+    assert _rotation((*fixed, 0, 0, 1 << 30)) == degrees

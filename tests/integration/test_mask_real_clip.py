@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from fearrefactor.storage.detection_log import read_detections
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CLIP = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "video" / "sam2_01_dog.mp4"
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not CLIP.is_file(), reason="needs the real clips of ../shared/data"),
+]
+
+
+def mask(output: Path, *options: str) -> dict[str, Any]:
+    """What the entry point's own process reports of the clip."""
+    done = subprocess.run(
+        [
+            str(Path(sys.executable).parent / "fearrefactor"),
+            *("mask", str(CLIP), "--output", str(output), "--run-id", "run", *options),
+        ],
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=550,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    (report,) = pq.read_table(output / "runs" / "run" / "videos.parquet").to_pylist()
+    assert str(output / report["output_key"]) in done.stdout
+    return dict(report)
+
+
+def packets(path: Path, kind: str) -> list[tuple[int | None, bytes]]:
+    with av.open(str(path)) as container:
+        (stream,) = (stream for stream in container.streams if stream.type == kind)
+        return [(packet.pts, bytes(packet)) for packet in container.demux(stream) if packet.size]
+
+
+def times(path: Path) -> list[int | None]:
+    with av.open(str(path)) as container:
+        return [frame.pts for frame in container.decode(video=0)]
+
+
+def luma(path: Path, every: int) -> list[NDArray[Any]]:
+    with av.open(str(path)) as container:
+        frames = container.decode(video=0)
+        return [f.to_ndarray(format="gray") for i, f in enumerate(frames) if i % every == 0]
+
+
+def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path: Path) -> None:
+    report = mask(tmp_path, "--classes", "dog,person")
+    result = tmp_path / report["output_key"]
+    assert (report["outcome"], report["n_frames"]) == ("masked", 289)
+    assert report["n_masked_frames"] > 260
+    assert times(result) == times(CLIP)
+    assert len(times(result)) == 289
+    assert packets(result, "audio") == packets(CLIP, "audio")
+
+    seen, told = read_detections(tmp_path / report["detections_key"])
+    assert seen.frames.tolist() == list(range(289))
+    assert told["n_frames"] == "289"
+    rows = pq.read_table(tmp_path / report["detections_key"]).to_pylist()
+    assert {"dog", "person"} <= {row["class"] for row in rows}
+
+    for index, (before, after) in enumerate(zip(luma(CLIP, 24), luma(result, 24), strict=True)):
+        here = seen.frame == index * 24
+        hit = here & (seen.score >= 0.25) & np.isin(seen.class_id, [0, 16])
+        inside = np.zeros(before.shape, bool)
+        for left, top, right, bottom in seen.box[hit].astype(int):
+            inside[top:bottom, left:right] = True
+        changed = np.abs(before.astype(int) - after)
+        assert changed[~inside].mean() < 4
+        if hit.any():
+            assert changed[inside].mean() > 2 * changed[~inside].mean()
+
+
+def test_a_clip_with_nothing_to_mask_is_copied_packet_for_packet(tmp_path: Path) -> None:
+    report = mask(tmp_path, "--classes", "teddy bear")
+    result = tmp_path / report["output_key"]
+    assert (report["outcome"], report["n_frames"], report["n_masked_frames"]) == ("clean", 289, 0)
+    assert packets(result, "video") == packets(CLIP, "video")
+    assert packets(result, "audio") == packets(CLIP, "audio")

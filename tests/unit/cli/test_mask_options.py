@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from shell import Said, Shell
+
+
+class Mask:
+    """``mask`` of one film that is there, with the options of a test."""
+
+    def __init__(self, shell: Shell, film: Path, output: Path, model: Path) -> None:
+        self._shell = shell
+        self._words = ("mask", film, "--model", model)
+        self.output = output
+
+    def __call__(self, *options: object, output: Path | str | None = None) -> Said:
+        return self._shell(*self._words, "--output", output or self.output, *options)
+
+
+@pytest.fixture
+def mask(shell: Shell, films: Path, tmp_path: Path, random_model: Path) -> Mask:
+    return Mask(shell, films / "red.mp4", tmp_path / "out", random_model)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "either --classes person,dog or --policy NAME"),
+        (("--classes", "dog", "--policy", "people"), "either --classes person,dog or --policy"),
+        (("--policy", "people", "--effect", "fill"), "--effect and --confidence go with --classes"),
+        (("--policy", "people", "--confidence", "0.5"), "go with --classes; a policy has both"),
+        (("--classes", " , "), "--classes is empty"),
+        (("--classes", "dog", "--confidence", "0"), "Invalid value for '--confidence'"),
+        (("--classes", "dog", "--effect", "hide"), "'hide' is not one of 'blur', 'mosaic', 'fill'"),
+        (("--classes", "dog", "--workers", "0"), "Invalid value for '--workers'"),
+        (("--policy", "nobody"), "there is no policy 'nobody'; expected animals, faces, people"),
+        (("--policy", "nobody.yaml"), "there is no policy file nobody.yaml"),
+        (("--classes", "dog", "--model", "nobody.onnx"), "there is no model file nobody.onnx"),
+        (("--classes", "dog", "--model", "yolov5s-sge"), "nearest: yolov5s-seg"),
+    ],
+)
+def test_options_that_make_no_sense_end_the_run_before_it_begins(
+    mask: Mask, options: tuple[str, ...], said: str
+) -> None:
+    answer = mask(*options)
+    assert (answer.code, answer.out) == (1, "")
+    assert said in answer.err
+    assert not mask.output.exists()
+
+
+def test_a_class_that_the_model_lacks_ends_the_run_with_the_nearest_names(mask: Mask) -> None:
+    answer = mask("--classes", "teddy bare")
+    assert answer.code == 1
+    assert "model random has no class 'teddy bare'; nearest: teddy bear" in answer.err
+    assert [path for path in mask.output.rglob("*") if path.is_file()] == []
+
+
+def test_names_with_spaces_may_be_quoted_within_classes(mask: Mask) -> None:
+    answer = mask("--classes", "dog, 'teddy bear',\"fire hydrant\"", "--dry-run")
+    assert (answer.code, answer.err) == (0, "")
+
+
+def test_an_output_that_is_a_file_ends_the_run(mask: Mask, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine", "utf-8")
+    for output in (file, file / "below"):
+        answer = mask("--classes", "dog", output=output)
+        assert answer.code == 1
+        assert str(file) in answer.err
+    assert file.read_text("utf-8") == "mine"
+
+
+def test_an_output_with_an_unknown_scheme_ends_the_run(mask: Mask) -> None:
+    answer = mask("--classes", "dog", output="gs://bucket/x")
+    assert answer.code == 1
+    assert "scheme 'gs' is unknown; use s3://, file:// or a path" in answer.err
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(mask: Mask) -> None:
+    answer = mask("--classes", "dog", "--dry-run")
+    assert answer.code == 0
+    assert "1 videos, 24 frames, 1 segments; about" in answer.out
+    assert "if every frame is masked" in answer.out
+    assert not mask.output.exists()
+
+
+def test_a_dry_run_names_rows_that_would_fail(
+    shell: Shell, random_model: Path, films: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "tonight.jsonl"
+    good, other = {"uri": str(films / "red.mp4")}, {"uri": "https://host/x.mp4"}
+    lines = [json.dumps(good), "no json", json.dumps(other)]
+    manifest.write_text("\n".join(lines), "utf-8")
+    words = ("mask", manifest, "-o", tmp_path / "out", "--model", random_model)
+    answer = shell(*words, "--classes", "dog", "--dry-run", "--workers", "3")
+    assert answer.code == 0
+    assert "bad_row: row 2 cannot be read: line 2 is no JSON" in answer.out
+    assert "unknown_scheme: " in answer.out
+    assert "on 3 cores" in answer.out
+
+
+def test_a_dry_run_holds_classes_against_the_model(mask: Mask) -> None:
+    answer = mask("--classes", "dgo", "--dry-run")
+    assert answer.code == 1
+    assert "nearest: dog" in answer.err
