@@ -161,6 +161,7 @@ def test_how_a_video_is_cut_changes_nothing_that_is_seen(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("_ray")
 @pytest.mark.skipif(not STREET.is_file(), reason="needs the real clips of ../shared/data")
 def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
@@ -179,9 +180,11 @@ def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path)
     async def on_ray() -> dict[str, VideoReport]:
         there = replace(settings, output_root=str(tmp_path / "1"))
         stages = await start_stages(there, model, detect, "cpu", ClusterSettings(workers=2))
-        return await collect(stages, there, sources, people, stages.max_videos)
+        try:
+            return await collect(stages, there, sources, people, stages.max_videos)
+        finally:
+            stages.stop()
 
-    with local_ray():
-        ray = asyncio.run(on_ray())
+    ray = asyncio.run(on_ray())
     assert inline["street"].n_detections
     same_results(inline, ray, lambda which: tmp_path / str(which))

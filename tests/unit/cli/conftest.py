@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -48,7 +48,8 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tiny = {"scale": "n", "scales": {"n": [0.3, 0.0625, 256]}}
-        model = SegmentationModel({**described, **tiny}, verbose=False)
+        build: Any = SegmentationModel
+        model = build({**described, **tiny}, verbose=False)
     model.names = dict(enumerate(COCO_CLASSES))
     path = tmp_path_factory.mktemp("model") / "random.pt"
     torch.save({"model": model}, path)

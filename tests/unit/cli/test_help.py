@@ -13,6 +13,8 @@ from fearrefactor.cli.main import cli
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from shell import Shell
+
 ROOT = Path(__file__).resolve().parents[3]
 JOB: click.Command = runpy.run_path(str(ROOT / "jobs" / "mask_videos.py"))["mask_videos"]
 
@@ -82,3 +84,9 @@ def test_the_version_is_that_of_the_package() -> None:
 
     said = CliRunner().invoke(cli, ["--version"]).output
     assert said == f"fearrefactor, version {__version__}\n"
+
+
+def test_the_job_without_a_manifest_says_what_is_missing(shell: Shell) -> None:
+    said = shell("--output", "out", command=JOB)
+    assert (said.code, said.out) == (1, "")
+    assert "Missing option '--manifest'" in said.err

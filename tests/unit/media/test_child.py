@@ -274,9 +274,9 @@ def test_a_child_ends_when_its_parent_hangs_up(tmp_path: Path) -> None:
     child.close()
 
 
-def test_a_child_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fearrefactor.media.child._LEAST_PATIENCE_S", 0.2)
+def test_a_child_that_hangs_is_given_up(tmp_path: Path) -> None:
     with MediaChild(io.BytesIO(synthetic.plain()), tmp_path) as child:
+        child._patience_s = 0.2  # ten minutes are too long for a test
         os.kill(child._process.pid, signal.SIGSTOP)
         with pytest.raises(WorkerLostError, match="said nothing for 0 s during 'index'"):
             child.index(LIMITS, CutSettings())

@@ -25,6 +25,9 @@ from fearrefactor.storage.s3 import S3Settings
 if TYPE_CHECKING:
     from fearrefactor.core.report import VideoReport
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 FILL_RED = Policy(rules=(Rule(classes=("red",), effect=Effect(kind="fill")),))
 
 
@@ -40,15 +43,16 @@ def mask(source: Path, tmp_path: Path) -> VideoReport:
         return asyncio.run(VideoRun(Row(1, "film", str(source)), FILL_RED, context).run())
 
 
-def n_red(sheet: np.ndarray, half: slice) -> int:
+def n_red(sheet: NDArray[np.uint8], half: slice) -> int:
     blue, green, red = (sheet[:, half, channel].astype(int) for channel in range(3))
     return int(np.count_nonzero((red - np.maximum(blue, green)) > 90))
 
 
-def width_px(path: Path) -> int:
-    picture = cv2.imread(str(path))
-    assert picture is not None
-    return picture.shape[1]
+def shown(path: Path) -> NDArray[np.uint8]:
+    """``(height, width, 3)`` uint8 BGR."""
+    found = cv2.imread(str(path))
+    assert found is not None
+    return found.astype(np.uint8)
 
 
 def test_the_sheet_shows_moments_before_and_after(tmp_path: Path) -> None:
@@ -57,8 +61,7 @@ def test_the_sheet_shows_moments_before_and_after(tmp_path: Path) -> None:
     report = mask(source, tmp_path)
     path = Path(write_contact_sheet(report, settings(tmp_path)))
     assert path.parent == tmp_path / "out" / "videos"
-    sheet = cv2.imread(str(path))
-    assert sheet is not None
+    sheet = shown(path)
     middle = sheet.shape[1] // 2
     assert n_red(sheet, slice(0, middle)) > 4 * 100 * 100  # four lamps of over 100 × 100 pixels
     assert n_red(sheet, slice(middle, None)) == 0
@@ -81,7 +84,7 @@ def test_an_image_has_a_sheet_beside_it_and_not_in_its_place(tmp_path: Path, suf
     sheet = Path(write_contact_sheet(report, settings(tmp_path)))
     result = tmp_path / "out" / str(report.output_key)
     assert sheet != result
-    assert width_px(sheet) > width_px(result) == 160
+    assert shown(sheet).shape[1] > shown(result).shape[1] == 160
 
 
 def test_a_source_that_has_gone_since_is_an_error(tmp_path: Path) -> None:

@@ -105,11 +105,20 @@ def test_a_mask_covers_the_frame_edge_to_edge_without_the_padding() -> None:
     np.testing.assert_array_equal(bits, expected)
 
 
-@pytest.mark.parametrize("box", [(0, 0, 160, 4), (0, 92, 160, 96), (10, 93, 20, 95)])
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((480, 270), (0, 0, 160, 4)),
+        ((480, 270), (0, 92, 160, 96)),
+        ((480, 270), (10, 93, 20, 95)),
+        ((270, 480), (0, 0, 4, 160)),
+        ((270, 480), (92, 0, 96, 160)),
+    ],
+)
 def test_an_instance_that_lies_wholly_in_the_padding_is_dropped(
-    box: tuple[float, float, float, float],
+    size: tuple[int, int], box: tuple[float, float, float, float]
 ) -> None:
-    found = detect_segment(Screen(), task_of(480, 270), BoxModel(box=box), batch=8)
+    found = detect_segment(Screen(), task_of(*size), BoxModel(box=box), batch=8)
     assert len(found) == 0
     assert len(found.frames) == 10
 

@@ -23,8 +23,11 @@ from fearrefactor.storage.manifest_file import RawRow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from fearrefactor.core.detections import Detections
     from fearrefactor.core.manifest import Row
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import PinnedSource
 
 DOGS = Policy(name="dogs", rules=(Rule(classes=("dog",)),))
 CATS = Policy(name="cats", rules=(Rule(classes=("cat",)),))
@@ -187,13 +190,25 @@ def test_every_row_has_exactly_one_report_whatever_happens_to_it(
         assert failed == (report.reason is not None)
 
 
-def test_no_task_is_left_behind_when_a_step_of_a_video_fails() -> None:
-    film = Film(n_segments=6, n_frames=24, n_pauses=3, faults={"detect": [MediaError("bad")]})
+class StallingStages(FakeStages):
+    """Never gets past the second segment of anything."""
 
-    async def left() -> int:
-        context = make_context(FakeStages({"a": film}))
-        await run_rows([row(1, uri="a")], policy_of, context, 1, lambda _: None)
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        if task.segment.index:
+            await asyncio.Event().wait()
+        return await super().detect(source, task)
+
+
+def test_when_a_segment_fails_the_others_are_dropped_at_once() -> None:
+    film = Film(n_segments=6, faults={"detect": [MediaError("bad")]})
+    reports: list[VideoReport] = []
+
+    async def n_left() -> int:
+        context = make_context(StallingStages({"a": film}))
+        async with asyncio.timeout(10):
+            await run_rows([row(1, uri="a")], policy_of, context, 1, reports.append)
         await asyncio.sleep(0)
         return len(asyncio.all_tasks()) - 1
 
-    assert asyncio.run(left()) == 0
+    assert asyncio.run(n_left()) == 0
+    assert [report.code for report in reports] == ["decode_error"]

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
@@ -22,6 +24,7 @@ from fearrefactor.errors import (
     SourceChangedError,
     WorkerLostError,
 )
+from fearrefactor.media.packets import EncodedPacket, unpack_all
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.video import RunContext, VideoRun
@@ -29,7 +32,7 @@ from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fearrefactor.core.plan import Region
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import PinnedSource
     from fearrefactor.pipeline.video import Stages
+
+    Spoil = Callable[[EncodedPacket], EncodedPacket]
 
 LIT = range(6, 30)
 FILL_RED = Policy(name="red", rules=(Rule(classes=("red",), effect=Effect(kind="fill")),))
@@ -185,23 +190,43 @@ def test_a_render_that_nobody_reads_to_its_end_does_not_spoil_the_next_step(
     assert found.frames.tolist() == list(range(12))
 
 
-class ForgetfulStages(InlineStages):
-    """Loses the packets of the last segment."""
+class SpoilingStages(InlineStages):
+    """Spoils the last packet of a video between the one who renders and the one who assembles."""
+
+    def __init__(
+        self, worker: VideoWorker, spoil: Callable[[EncodedPacket], EncodedPacket]
+    ) -> None:
+        super().__init__(worker, LampFinder(), "stub")
+        self._spoil = spoil
 
     async def render(
         self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
     ) -> tuple[Path, float]:
         path, seconds = await super().render(source, task, regions)
         if task.segment.index == 3:
-            path.write_bytes(b"")
+            *packets, last = unpack_all(io.BytesIO(path.read_bytes()))
+            path.write_bytes(b"".join(packet.pack() for packet in [*packets, self._spoil(last)]))
         return path, seconds
 
 
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda packet: replace(packet, pts=packet.pts + 100), "time"),
+        (lambda packet: replace(packet, data=bytes(len(packet.data))), "cannot be read back"),
+    ],
+    ids=["late", "zeroes"],
+)
 def test_nothing_is_published_when_the_result_is_not_what_it_should_be(
-    worker: VideoWorker, source: Path, tmp_path: Path
+    worker: VideoWorker,
+    source: Path,
+    tmp_path: Path,
+    spoil: Spoil,
+    said: str,
 ) -> None:
-    report = run(worker, source, stages=ForgetfulStages(worker, LampFinder(), "stub"))
+    report = run(worker, source, stages=SpoilingStages(worker, spoil))
     assert (report.outcome, report.code) == ("failed", FidelityError.code)
+    assert said in str(report.reason)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
