@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -68,14 +69,10 @@ class RayHead:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)  # --block ends the others first
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                pass
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self._process.wait()
 
     def submit(self, *entrypoint: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
@@ -95,8 +92,9 @@ class RayHead:
         )
 
     def _is_ready(self) -> bool:
+        jobs = f"{self.job_address}/api/jobs/"
         try:
-            with urllib.request.urlopen(f"{self.job_address}/api/jobs/", timeout=2) as answer:
+            with urllib.request.urlopen(jobs, timeout=2) as answer:  # noqa: S310 - our own http
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
