@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,8 @@ import pytest
 from ray_head import RayHead
 
 if TYPE_CHECKING:
+    import subprocess
+
     from s3_server import S3Server
 
 CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "odd" / "gen"
