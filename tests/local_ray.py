@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def local_ray() -> Iterator[None]:
     """Two cores; its workers find the modules of the tests."""
     ray.init(
+        address="local",
         num_cpus=2,
         include_dashboard=False,
         object_store_memory=128 << 20,

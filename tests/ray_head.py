@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,7 +26,11 @@ class RayHead:
 
     def __init__(self, folder: Path, environment: Mapping[str, str], num_cpus: int = 2) -> None:
         self._folder = folder
-        self._environment = {**os.environ, **environment}
+        # Ray asks for a token as soon as any ray.init() has left one in the home directory; one of
+        # our own makes the head the same on every machine.
+        self._token = secrets.token_hex(32)
+        asked = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token}
+        self._environment = {**os.environ, **asked, **environment}
         self._num_cpus = num_cpus
         self._port, self._dashboard_port = _free_port(), _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,6 +44,11 @@ class RayHead:
     def job_address(self) -> str:
         """For ``ray job submit --address``."""
         return f"http://127.0.0.1:{self._dashboard_port}"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Of whoever is to talk to it: it holds the token."""
+        return self._environment
 
     def __enter__(self) -> Self:
         log = (self._folder / "ray.log").open("wb")
@@ -92,9 +102,11 @@ class RayHead:
         )
 
     def _is_ready(self) -> bool:
-        jobs = f"{self.job_address}/api/jobs/"
+        jobs = urllib.request.Request(  # noqa: S310 - our own http
+            f"{self.job_address}/api/jobs/", headers={"Authorization": f"Bearer {self._token}"}
+        )
         try:
-            with urllib.request.urlopen(jobs, timeout=2) as answer:  # noqa: S310 - our own http
+            with urllib.request.urlopen(jobs, timeout=2) as answer:  # noqa: S310
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False

@@ -7,6 +7,7 @@ one each detect, and CPU actors do the rest. Ray retries nothing: the driver doe
 from __future__ import annotations
 
 import logging
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _NO_RETRIES = {"max_restarts": 0, "max_task_retries": 0}
 _GPU_SLOTS = 4
+_KNOCK_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,16 @@ def connect(settings: ClusterSettings) -> None:
         ray.init(log_to_driver=True)
     elif settings.address is not None:
         try:
+            _knock(settings.address)
             ray.init(address=settings.address, runtime_env={"py_modules": [fearrefactor]})
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"no Ray cluster at {settings.address}: {error}; "
                 "start one with 'ray start --head' or leave --ray-address out"
             ) from error
     else:
         ray.init(
+            address="local",  # else Ray joins whatever cluster was last seen on this machine
             num_cpus=settings.workers,
             include_dashboard=False,
             object_store_memory=512 << 20,  # compressed packets and results, never frames
@@ -74,6 +78,13 @@ def connect(settings: ClusterSettings) -> None:
             configure_logging=True,
             logging_level=logging.WARNING,
         )
+
+
+def _knock(address: str) -> None:
+    """Ray itself takes minutes to find out that nobody is at an address."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
 
 
 def disconnect() -> None:
