@@ -56,8 +56,13 @@ def first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame:
     raise MediaError("no frame can be decoded")
 
 
-def segment_frames(source: Source, task: SegmentTask) -> Iterator[tuple[int, VideoFrame]]:
+def segment_frames(
+    source: Source, task: SegmentTask, *, strict: bool = False
+) -> Iterator[tuple[int, VideoFrame]]:
     """Frames of a segment in presentation order, as (frame index of the video, frame).
+
+    A decoder hides small damage from the eye. In a source that is how it is seen and shown;
+    ``strict`` makes an error of it, for files of our own making.
 
     Raises:
         MediaError: a frame is missing, damaged, or not where the index saw it.
@@ -70,6 +75,8 @@ def segment_frames(source: Source, task: SegmentTask) -> Iterator[tuple[int, Vid
         # Segments are the unit of work that runs side by side: one thread for each decoder.
         stream.codec_context.thread_type = ThreadType.NONE
         stream.codec_context.thread_count = 1
+        if strict:
+            stream.codec_context.options = {"err_detect": "explode"}
         expected = iter(enumerate(task.pts.tolist(), segment.first_frame))
         n = 0
         for frame in decoded(_decode(_packets(container, stream, segment))):

@@ -53,7 +53,7 @@ def verify(source: Source, index: VideoIndex, result: Path, limits: Limits) -> N
         try:
             found = index_source(file, limits, CutSettings())
             for task in found.tasks():
-                for _ in segment_frames(file, task):
+                for _ in segment_frames(file, task, strict=True):
                     pass
         except MediaError as error:
             raise FidelityError(f"the result cannot be read back: {error}") from error

@@ -163,6 +163,17 @@ def test_a_copy_that_still_holds_hidden_frames_is_caught(tmp_path: Path) -> None
         copied(data, index_of(data), tmp_path)
 
 
+@pytest.mark.parametrize("keep_bytes", [9, 40, 60])
+def test_a_rendered_packet_that_is_cut_short_is_caught(keep_bytes: int, tmp_path: Path) -> None:
+    data = synthetic.plain()
+    index = index_of(data)
+    packets = rendered(data, index, everywhere(index))
+    packets[5] = replace(packets[5], data=packets[5].data[:keep_bytes])
+    path = assemble(io.BytesIO(data), index.info, packed(packets, tmp_path), RENDER, tmp_path)
+    with pytest.raises(FidelityError, match="cannot be read back"):
+        verify(io.BytesIO(data), index, path, LIMITS)
+
+
 @pytest.mark.parametrize("number", [0, 13, 47])
 def test_a_rendered_packet_at_another_time_is_caught(number: int, tmp_path: Path) -> None:
     data = synthetic.plain()
