@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= out
+FPS ?= 30
 
 .PHONY: demo test lint types contracts bench-stages bench-memory clean
 
@@ -24,10 +25,10 @@ contracts: $(VENV)/ready
 	$(BIN)/lint-imports
 
 bench-stages: $(VENV)/ready
-	$(BIN)/python benchmarks/stages.py
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/stages.py
 
 bench-memory: $(VENV)/ready
-	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/memory.py --fps $(FPS)
 
 clean:
 	rm -rf $(VENV) $(OUT)
