@@ -55,12 +55,13 @@ def assemble(
         UnsupportedError: a stream of the source cannot stand in the result.
     """
     packets = _unpack(rendered) if rendered is not None else None
+    if info.is_image:
+        path = folder / f"result{output_format(info, info.codec).suffix}"
+        _write_image(path, packets)
+        return path
     codec = choose_encoder(info, settings).name if packets is not None else info.codec
     target = output_format(info, _codec_of(codec))
     path = folder / f"result{target.suffix}"
-    if target.muxer == "image":
-        _write_image(path, packets)
-        return path
     container, _ = open_source(source)
     try:
         with (

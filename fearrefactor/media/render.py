@@ -90,13 +90,28 @@ def mask_frame(frame: VideoFrame, regions: Sequence[Region], info: VideoInfo) ->
     if out.format.name != wanted:
         # More than one thread leaves some conversions of 10 bit unfinished (FFmpeg 8.1).
         out = out.reformat(format=wanted, dst_color_range=info.color_range, threads=1)
+    if info.is_image:
+        out = _bare(out, info)
     out.pts, out.time_base = frame.pts, info.time_base
     out.pict_type = PictureType.NONE  # the source's frame types are not the encoder's business
     return out
 
 
+def _bare(frame: VideoFrame, info: VideoInfo) -> VideoFrame:
+    """The samples of a frame and nothing else: FFmpeg writes its EXIF, places too, into a PNG."""
+    bare = VideoFrame(frame.width, frame.height, frame.format.name)
+    for old, new in zip(frame.planes, bare.planes, strict=True):
+        width = min(old.line_size, new.line_size)
+        samples = np.frombuffer(memoryview(old), np.uint8).reshape(-1, old.line_size)
+        target = np.frombuffer(memoryview(new), np.uint8).reshape(-1, new.line_size)
+        height = min(len(samples), len(target))
+        target[:height, :width] = samples[:height, :width]
+    bare.color_range, bare.colorspace = info.color_range, info.colorspace
+    return bare
+
+
 def as_written(info: VideoInfo) -> VideoInfo:
-    """What the encoder is given: a video as it was; an image upright and without a palette."""
+    """What the encoder is given: a video as it was; an image upright, as its encoder takes it."""
     if not info.is_image:
         return info
     return info.model_copy(
@@ -105,7 +120,7 @@ def as_written(info: VideoInfo) -> VideoInfo:
             "height_px": info.upright_height_px,
             "rotation_deg": 0,
             "display_matrix": None,
-            "pix_fmt": "rgba" if info.pix_fmt == "pal8" else info.pix_fmt,
+            "pix_fmt": {"pal8": "rgba", "argb": "bgra"}.get(info.pix_fmt, info.pix_fmt),
         }
     )
 

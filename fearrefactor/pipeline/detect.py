@@ -63,7 +63,7 @@ def detect_segment(
     )
     parts: list[Detections] = []
     for frames in source.frames(task, box, batch):
-        answers = segmenter.segment(frames.pixels)
+        answers = _answers(segmenter, frames.pixels)
         if len(answers) != len(frames.frames):
             raise ModelError(
                 f"model {segmenter.card.name} answered for {len(answers)} of "
@@ -74,6 +74,14 @@ def detect_segment(
             _check(seen, frame, box, segmenter.card)
             parts.append(_in_source(seen, frame, box))
     return concatenate(parts)
+
+
+def _answers(segmenter: Segmenter, pixels: NDArray[np.uint8]) -> list[Instances]:
+    """What the model says; numbers that break the laws of ``Instances`` are its failure too."""
+    try:
+        return segmenter.segment(pixels)
+    except ValueError as error:
+        raise ModelError(f"model {segmenter.card.name} answered rubbish: {error}") from error
 
 
 def _check(seen: Instances, frame: int, box: Letterbox, card: ModelCard) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import zlib
 from typing import TYPE_CHECKING
 
 import av
@@ -162,3 +163,21 @@ def test_an_interlaced_or_transparent_film_is_refused_before_a_frame_is_encoded(
                     io.BytesIO(data), SegmentTask(info, task.segment, task.pts), {}, RENDER
                 )
             )
+
+
+@pytest.mark.parametrize("is_masked", [True, False])
+def test_a_written_image_says_nothing_but_its_pixels(is_masked: bool) -> None:  # noqa: FBT001
+    data = with_exif(synthetic.image("png"), b"MM\0*\0\0\0\x08\0\x01\x01\x0f\0\x02\0\0\0\x04Cam\0")
+    index = index_of(data)
+    regions = {0: (middle(),)} if is_masked else {}
+    (packet,) = rendered(data, index, regions)
+    assert b"eXIf" in data
+    assert b"eXIf" not in packet.data
+    assert b"Cam" not in packet.data
+
+
+def with_exif(png: bytes, exif: bytes) -> bytes:
+    """``png`` with an eXIf chunk behind its header."""
+    check = zlib.crc32(b"eXIf" + exif)
+    chunk = len(exif).to_bytes(4, "big") + b"eXIf" + exif + check.to_bytes(4, "big")
+    return png[:33] + chunk + png[33:]

@@ -12,6 +12,7 @@ from stub_model import (
     BlindModel,
     LampFinder,
     MuteModel,
+    NanModel,
     OddMasksModel,
     ShortModel,
     UnknownClassModel,
@@ -132,6 +133,7 @@ def test_an_instance_that_reaches_into_the_padding_is_cut_at_the_frame() -> None
     ("model", "said"),
     [
         (MuteModel(), "answered for 0 of 8 frames in segment 1"),
+        (NanModel(), "answered rubbish: expected finite boxes"),
         (ShortModel(), "answered for 7 of 8 frames in segment 1"),
         (OddMasksModel(), r"expected masks \(24, 40\) uint8 in frame 10, got \(12, 20\)"),
         (OddMasksModel(shape=(40, 24)), r"expected masks \(24, 40\)"),
