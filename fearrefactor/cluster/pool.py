@@ -30,6 +30,7 @@ class ActorPool:
         self._n_actors = n_actors
         self._free: asyncio.Queue[Any] = asyncio.Queue()
         self._starting: set[asyncio.Task[None]] = set()
+        self._n_starting = 0
         self._failed_starts = 0  # in a row
         self._n_live = 0
         self._dead: set[Any] = set()
@@ -93,6 +94,7 @@ class ActorPool:
             self._start_one()
 
     def _start_one(self) -> None:
+        self._n_starting += 1
         task = asyncio.ensure_future(self._ready(self._create()))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
@@ -101,12 +103,14 @@ class ActorPool:
         try:
             await actor.card.remote()
         except (RayActorError, RayTaskError) as error:
+            self._n_starting -= 1  # not by the set of tasks: two may end in one turn of the loop
             self._failed_starts += 1
             if self._failed_starts <= self._n_actors + 2:
                 self._start_one()
-            elif not self._n_live and len(self._starting) == 1:  # this was the last hope
+            elif not self._n_live and not self._n_starting:  # this was the last hope
                 self._free.put_nowait(_start_error(error))
             return
+        self._n_starting -= 1
         self._failed_starts = 0
         self._n_live += 1
         for _ in range(self._slots):
