@@ -27,7 +27,7 @@ import numpy as np
 
 from fearrefactor.cli.run import versions
 from fearrefactor.core.letterbox import fit
-from fearrefactor.core.plan import decide
+from fearrefactor.core.decide import decide
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.media.assemble import assemble
@@ -121,7 +121,7 @@ def one_run(clip: Path, model: Segmenter, policy: Policy) -> dict[str, float]:
                 TimedFrames(file, clock), task, TimedModel(model, clock), 1
             )
         with clock.stage("decide"):
-            plan = decide(seen, policy, model.card, index.info)
+            plan = decide(seen, policy, model.card, index.canvas)
         packets = Path(folder) / "0.packets"
         encoder = open_encoder(index.info, choose_encoder(index.info, settings))
         decoder = segment_frames(file, task)

@@ -15,6 +15,7 @@ from values import video_info
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
+from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import Segment, VideoIndex
 from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Survey
 from fearrefactor.pipeline.video import RunContext
@@ -166,11 +167,13 @@ def make_detections(
     bits[:, 4:8, 4:8] = 1
     return Detections(
         frames=frames,
+        sketch=np.zeros((len(frames), SKETCH), np.uint8),
         frame=hits,
         class_id=np.zeros(len(hits), np.int32),
         score=np.full(len(hits), 0.9, np.float32),
         box=np.tile(np.array([16, 16, 32, 32], np.float32), (len(hits), 1)),
         mask=tuple(encode(bits)),
+        surround=np.zeros((len(hits), 3), np.uint8),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
+from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import VideoInfo
 
 if TYPE_CHECKING:
@@ -66,9 +67,11 @@ def detections(
     """Detections in ``n_frames`` frames; a row is (frame, class id, score, box, mask bits)."""
     return Detections(
         frames=np.arange(first_frame, first_frame + n_frames, dtype=np.int64),
+        sketch=np.zeros((n_frames, SKETCH), np.uint8),
         frame=np.array([row[0] for row in rows], np.int64),
         class_id=np.array([row[1] for row in rows], np.int32),
         score=np.array([row[2] for row in rows], np.float32),
         box=np.array([row[3] for row in rows], np.float32).reshape(-1, 4),
         mask=tuple(encode(row[4][None])[0] for row in rows),
+        surround=np.full((len(rows), 3), 128, np.uint8),
     )

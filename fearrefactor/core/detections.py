@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fearrefactor.core.scenes import SKETCH
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -50,22 +52,35 @@ class Detections:
 
     Frames inspected: ``frames`` ``(f,)`` int64, strictly ascending frame indices of the video; a
     frame that is not listed was not inspected and must not be published.
+    ``sketch``: ``(f, SKETCH)`` uint8, a few means of each of them (see ``core/scenes``).
     Instances, ordered by frame: ``frame`` ``(n,)`` int64, ``class_id`` ``(n,)`` int32, ``score``
-    ``(n,)`` float32, ``box`` ``(n, 4)`` float32 xyxy in upright source pixels, ``mask``.
+    ``(n,)`` float32, ``box`` ``(n, 4)`` float32 xyxy in upright source pixels, ``mask``,
+    ``surround`` ``(n, 3)`` uint8 RGB, the mean colour just around the mask.
     """
 
     frames: NDArray[np.int64]
+    sketch: NDArray[np.uint8]
     frame: NDArray[np.int64]
     class_id: NDArray[np.int32]
     score: NDArray[np.float32]
     box: NDArray[np.float32]
     mask: tuple[Mask, ...]
+    surround: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
         n = len(self.frame)
-        shapes = (self.class_id.shape, self.score.shape, self.box.shape, len(self.mask))
-        if shapes != ((n,), (n,), (n, 4), n):
-            msg = f"expected {n} classes, scores, boxes and masks, got {shapes}"
+        shapes = (
+            self.class_id.shape,
+            self.score.shape,
+            self.box.shape,
+            len(self.mask),
+            self.surround.shape,
+        )
+        if shapes != ((n,), (n,), (n, 4), n, (n, 3)):
+            msg = f"expected {n} classes, scores, boxes, masks and surrounds, got {shapes}"
+            raise ValueError(msg)
+        if self.sketch.shape != (len(self.frames), SKETCH):
+            msg = f"expected sketches ({len(self.frames)}, {SKETCH}), got {self.sketch.shape}"
             raise ValueError(msg)
         if np.any(np.diff(self.frames) <= 0) or np.any(np.diff(self.frame) < 0):
             msg = "expected frames in ascending order"
@@ -83,20 +98,24 @@ def concatenate(parts: Sequence[Detections]) -> Detections:
     if not parts:
         none = np.zeros(0, np.int64)
         return Detections(
-            none,
-            none,
-            none.astype(np.int32),
-            none.astype(np.float32),
-            np.zeros((0, 4), np.float32),
-            (),
+            frames=none,
+            sketch=np.zeros((0, SKETCH), np.uint8),
+            frame=none,
+            class_id=none.astype(np.int32),
+            score=none.astype(np.float32),
+            box=np.zeros((0, 4), np.float32),
+            mask=(),
+            surround=np.zeros((0, 3), np.uint8),
         )
     return Detections(
         frames=np.concatenate([part.frames for part in parts]),
+        sketch=np.concatenate([part.sketch for part in parts]),
         frame=np.concatenate([part.frame for part in parts]),
         class_id=np.concatenate([part.class_id for part in parts]),
         score=np.concatenate([part.score for part in parts]),
         box=np.concatenate([part.box for part in parts]),
         mask=tuple(mask for part in parts for mask in part.mask),
+        surround=np.concatenate([part.surround for part in parts]),
     )
 
 

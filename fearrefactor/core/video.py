@@ -140,6 +140,23 @@ class SegmentTask:
 
 
 @dataclass(frozen=True)
+class Canvas:
+    """What masks are laid on: the upright picture's size and the time of each frame.
+
+    ``times_s``: ``(n_frames,)`` float64, ascending, seconds from the video's first frame.
+    """
+
+    width_px: int
+    height_px: int
+    times_s: NDArray[np.float64]
+
+    @property
+    def n_frames(self) -> int:
+        """How many frames are presented."""
+        return int(self.times_s.size)
+
+
+@dataclass(frozen=True)
 class VideoIndex:
     """A source after one guarded pass over its packets.
 
@@ -177,6 +194,12 @@ class VideoIndex:
     def tasks(self) -> list[SegmentTask]:
         """All of its segments, in order."""
         return [self.task(segment) for segment in self.segments]
+
+    @property
+    def canvas(self) -> Canvas:
+        """Upright size, and seconds from the first frame."""
+        times = (self.pts - self.pts[:1]) * float(self.info.time_base)
+        return Canvas(self.info.upright_width_px, self.info.upright_height_px, times)
 
     def time_s(self, frame_index: int) -> float:
         """Seconds from the zero of the source's clock to a frame."""

@@ -9,6 +9,7 @@ import numpy as np
 from fearrefactor.core.detections import Detections, concatenate
 from fearrefactor.core.letterbox import CELL, fit
 from fearrefactor.core.rle import encode
+from fearrefactor.core.scenes import sketch, surrounds
 from fearrefactor.errors import ModelError
 
 if TYPE_CHECKING:
@@ -70,9 +71,10 @@ def detect_segment(
                 f"{len(frames.frames)} frames in segment {task.segment.index}"
             )
         # Encoded at once: as bits, the masks of a long segment would fill the memory.
-        for frame, seen in zip(frames.frames.tolist(), answers, strict=True):
+        told = zip(frames.frames.tolist(), answers, frames.pixels, strict=True)
+        for frame, seen, pixels in told:
             _check(seen, frame, box, segmenter.card)
-            parts.append(_in_source(seen, frame, box))
+            parts.append(_in_source(seen, frame, box, pixels))
     return concatenate(parts)
 
 
@@ -100,16 +102,22 @@ def _check(seen: Instances, frame: int, box: Letterbox, card: ModelCard) -> None
         )
 
 
-def _in_source(seen: Instances, frame: int, box: Letterbox) -> Detections:
+def _in_source(
+    seen: Instances, frame: int, box: Letterbox, pixels: NDArray[np.uint8]
+) -> Detections:
     """Instances of one frame, in input pixels, as detections in source pixels."""
+    picture = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
     boxes = box.boxes_to_frame(seen.boxes)
     # What lies wholly in the padding is not in the picture.
     inside = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    masks = box.crop_masks(seen.masks[inside])
     return Detections(
         frames=np.array([frame], np.int64),
+        sketch=sketch(picture)[None],
         frame=np.full(np.count_nonzero(inside), frame, np.int64),
         class_id=seen.class_ids[inside],
         score=seen.scores[inside],
         box=boxes[inside],
-        mask=tuple(encode(box.crop_masks(seen.masks[inside]))),
+        mask=tuple(encode(masks)),
+        surround=surrounds(masks, picture[CELL // 2 :: CELL, CELL // 2 :: CELL]),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from fearrefactor.core import identity
 from fearrefactor.core.detections import join
-from fearrefactor.core.plan import decide
+from fearrefactor.core.decide import decide
 from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.errors import FearRefactorError, FidelityError, MediaError, WorkerLostError
 from fearrefactor.pipeline.job import Seen
@@ -154,7 +154,7 @@ class VideoRun:
             return there
         detections = await self._detect(survey.source, index)
         with self._watch.stage("decide"):
-            plan = decide(detections, self._policy, self._stages.card, index.info)
+            plan = decide(detections, self._policy, self._stages.card, index.canvas)
         seen = Seen(
             row_key=self._row.key,
             video_id=self._row.id,
