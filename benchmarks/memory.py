@@ -31,7 +31,8 @@ from fearrefactor.core.model import ModelCard
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.video import RunContext, VideoRun
+from fearrefactor.pipeline.stages import RunContext
+from fearrefactor.pipeline.video import VideoRun
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 from fearrefactor.vision.catalog import DEFAULT_MODEL, cache_dir, resolve
@@ -148,7 +149,7 @@ def measure(clip: Path, output: Path) -> dict[str, float]:
         tempfile.TemporaryDirectory() as folder,
         VideoWorker(settings, model, Path(folder)) as worker,
     ):
-        context = RunContext(settings, InlineStages(worker, model, "stub"), NoProgress(), {})
+        context = RunContext(settings, InlineStages(worker, model.card, "stub"), NoProgress(), {})
         report = asyncio.run(VideoRun(Row(1, "clip", str(clip)), policy, context).run())
     if report.outcome != "masked" or report.n_masked_frames != report.n_frames:
         raise SystemExit(f"{report.outcome}: {report.reason}")

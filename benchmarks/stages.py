@@ -26,8 +26,8 @@ import cv2
 import numpy as np
 
 from fearrefactor.cli.run import versions
-from fearrefactor.core.letterbox import fit
 from fearrefactor.core.decide import decide
+from fearrefactor.core.letterbox import fit
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.media.assemble import assemble

@@ -9,12 +9,14 @@
     │   ├── UnsupportedError    "unsupported"     a property we would lose; the message names it
     │   ├── LimitError          "limit_exceeded"  larger than the settings allow
     │   └── FidelityError       "fidelity"        the finished file is not what was planned
-    ├── ModelError              "model_error"     missing, wrong checksum, rubbish answers
+    ├── ModelError              "model_error"     missing, wrong checksum, rubbish answers; also
+    │                                         "no_detections"
     ├── StoreError              "store_error"     bucket or folder; also "access_denied"
     │   ├── NotFoundError       "not_found"
     │   ├── AlreadyExistsError  "already_exists"  a create-only write met an object
     │   └── SourceChangedError  "source_changed"  no longer the object that was pinned
-    └── WorkerLostError         "poison"          the process that handled the video died
+    ├── WorkerLostError         "poison"          the process that handled the video died
+    └── LeakError               "leak"            a thing that was masked is still recognised
 
 A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says what each one means.
 """
@@ -123,6 +125,12 @@ class WorkerLostError(FearRefactorError):
     """The process that handled a video died."""
 
     code = "poison"
+
+
+class LeakError(FearRefactorError):
+    """The audit recognises in a masked video what should be hidden."""
+
+    code = "leak"
 
 
 _KINDS: tuple[type[FearRefactorError], ...] = (

@@ -17,8 +17,8 @@ from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import Segment, VideoIndex
-from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Survey
-from fearrefactor.pipeline.video import RunContext
+from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Survey
+from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.objects import ObjectStat
 from fearrefactor.storage.s3 import S3Settings
 
@@ -53,6 +53,7 @@ class Film:
     n_pauses: int = 0
     info: Mapping[str, Any] = field(default_factory=dict)
     published: Published | None = None
+    logged: Logged | None = None
 
 
 class FakeStages:
@@ -75,14 +76,13 @@ class FakeStages:
         sha256 = hashlib.sha256(uri.encode()).hexdigest()
         return Survey(source, sha256, index, {"index": 0.5})
 
-    async def find(
-        self,
-        row_key: str,
-        detect_id: str,  # noqa: ARG002 - a film has one answer
-        work_id: str,  # noqa: ARG002
-    ) -> Published | None:
-        """What the film says; rows are called like their URIs here."""
+    async def find(self, row_key: str, work_id: str) -> Published | None:  # noqa: ARG002
+        """What the film says, whatever the work; rows are called like their URIs here."""
         return (await self._step("find", row_key)).published
+
+    async def logged(self, row_key: str, detect_id: str) -> Logged | None:  # noqa: ARG002
+        """What the film says, whatever the model."""
+        return (await self._step("logged", row_key)).logged
 
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """A dog in each of the film's frames that has one."""
@@ -97,6 +97,18 @@ class FakeStages:
         self.regions |= {frame: len(found) for frame, found in regions.items()}
         return f"packets of {source.uri} {task.segment.index}", 0.125
 
+    async def audit(
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        rendered: str,  # noqa: ARG002
+        frames: Sequence[int],
+    ) -> tuple[Detections, float]:
+        """No dog anywhere: what was masked is hidden."""
+        await self._step("audit", source.uri)
+        inspected = frozenset(range(task.segment.first_frame, task.segment.end_frame))
+        return make_detections(task.segment, frozenset(), inspected - set(frames)), 0.0625
+
     async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
         """Published under the names that ``seen`` says."""
         await self._step("finish", seen.survey.source.uri)
@@ -107,9 +119,12 @@ class FakeStages:
             output_bytes=1,
             detections_key=f"detections/{seen.row_key}.parquet",
             detections_sha256="0e" * 32,
+            plan_key=f"plans/{seen.row_key}.parquet",
+            plan_sha256="0d" * 32,
             outcome=seen.outcome,
+            reason="; ".join(seen.reasons) or None,
             n_frames=seen.survey.index.n_frames,
-            n_masked_frames=seen.n_masked_frames,
+            n_masked_frames=seen.plan.n_masked_frames,
             n_detections=len(seen.detections),
             reused=False,
             seconds={"verify": 0.5},

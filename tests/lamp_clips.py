@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ WIDTH, HEIGHT, LAMP_PX, GOP = 160, 96, 32, 12
 _COLOURS = {"red": (230, 20, 20), "green": (20, 210, 20), "blue": (20, 20, 230)}
 
 
-def clip(lit: Mapping[str, range], n_frames: int = 48, *, seed: int = 0) -> bytes:
+def clip(lit: Mapping[str, Container[int]], n_frames: int = 48, *, seed: int = 0) -> bytes:
     """An MP4 of closed GOPs of 12 frames; ``lit`` says in which frames a lamp of a colour shines.
 
     Clips of different ``seed`` have different ground, so that they are different files.

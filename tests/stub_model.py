@@ -54,6 +54,18 @@ class RaisingModel(LampFinder):
         raise self.error
 
 
+@dataclass(frozen=True)
+class CountingModel(LampFinder):
+    """Remembers how many frames it was given, call by call."""
+
+    calls: list[int] = field(default_factory=list)
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """As ``LampFinder``."""
+        self.calls.append(len(frames))
+        return super().segment(frames)
+
+
 class NanModel(LampFinder):
     """Answers boxes that are no numbers."""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
+from fearrefactor.core.policy import Effect, Rule
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import VideoInfo
@@ -57,6 +58,12 @@ def video_info(**changes: Any) -> VideoInfo:
         "n_hidden_frames": 0,
     }
     return VideoInfo.model_validate(ordinary | changes)
+
+
+def frame_by_frame(*classes: str, effect: str = "blur") -> Rule:
+    """A rule that masks things in the frames in which they are seen, and in no other."""
+    chosen = Effect.model_validate({"kind": effect})
+    return Rule(classes=classes, effect=chosen, spread_frames=0, bridge_s=0, extend_s=0)
 
 
 def detections(

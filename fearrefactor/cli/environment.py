@@ -36,6 +36,12 @@ class Environment:
         with self.store(place.store_root).open(place.key) as reader:
             return reader.read().decode("utf-8", "replace")
 
+    def read_bytes(self, uri: str, limit_bytes: int) -> bytes:
+        """The first bytes of a file from anywhere, at most so many."""
+        place = locate(uri)
+        with self.store(place.store_root).open(place.key) as reader:
+            return reader.read(limit_bytes)
+
     def model(self, spec: str) -> ModelFile:
         """A model by name, path or ``s3://`` address."""
         if not spec.startswith("s3://"):

@@ -20,10 +20,12 @@ from fearrefactor.storage.locations import locate
 from fearrefactor.vision.load import load_segmenter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.cli.run import RunSettings
+    from fearrefactor.cli.run import Detector, RunSettings
     from fearrefactor.core.video import VideoIndex
     from fearrefactor.vision.segmenter import Segmenter
 
@@ -33,16 +35,22 @@ _DECODE_S_PER_MPX = 0.004
 _RENDER_S_PER_MPX = 0.016
 
 
-def forecast(settings: RunSettings, environment: Environment, console: Console) -> None:
+def forecast(
+    sources: Sequence[str],
+    detector: Detector,
+    settings: RunSettings,
+    environment: Environment,
+    console: Console,
+) -> None:
     """Index every source and print videos, frames, segments and an estimate of time.
 
     The model is timed on this machine; every frame is taken to need masking, so that the estimate
     errs on the long side.
     """
     segmenter = load_segmenter(
-        settings.model,
-        settings.detect,
-        device=settings.device,
+        detector.file,
+        detector.settings,
+        device=detector.device,
         threads=1,
         cache=environment.cache,
     )
@@ -53,7 +61,7 @@ def forecast(settings: RunSettings, environment: Environment, console: Console) 
         table.add_column(name, overflow="fold")
     n_videos = n_frames = n_segments = 0
     total_s = 0.0
-    for raw in rows_of(settings.sources, environment.s3):
+    for raw in rows_of(sources, environment.s3):
         name = f"row {raw.number}"
         try:
             if raw.values is None:

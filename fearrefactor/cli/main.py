@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 import fearrefactor
+from fearrefactor.cli.evaluate import evaluate
 from fearrefactor.cli.inspect import inspect
 from fearrefactor.cli.manifest import manifest
 from fearrefactor.cli.mask import mask
 from fearrefactor.cli.models import models
 from fearrefactor.cli.policy import policy
+from fearrefactor.cli.render import render
 from fearrefactor.core.report import ExitCode
 from fearrefactor.errors import FearRefactorError
 
@@ -29,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (mask, manifest, models, inspect, policy):
+for command in (mask, render, manifest, models, inspect, policy, evaluate):
     cli.add_command(command)
 
 

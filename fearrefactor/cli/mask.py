@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -11,13 +9,13 @@ from rich.console import Console
 
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import forecast
-from fearrefactor.cli.progress import ConsoleProgress
-from fearrefactor.cli.run import RunSettings, find_policy, is_small, run
-from fearrefactor.cli.summary import print_summary
+from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
+from fearrefactor.cli.run import Detector, RunSettings, is_small, new_run_id
+from fearrefactor.cli.sources import rows_of
+from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cluster.scheduler import ClusterSettings
-from fearrefactor.core.policy import Effect, Policy, Rule
-from fearrefactor.pipeline.contact import write_contact_sheet
 from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.run import requested
 from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.vision.catalog import DEFAULT_MODEL
 from fearrefactor.vision.segmenter import DetectSettings
@@ -25,7 +23,7 @@ from fearrefactor.vision.segmenter import DetectSettings
 if TYPE_CHECKING:
     from typing import Any
 
-    from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.leaks import AuditMode
 
 _SMALL_BYTES = 50_000_000
 
@@ -37,34 +35,15 @@ _SMALL_BYTES = 50_000_000
     "-o",
     required=True,
     metavar="DEST",
-    help="A folder or s3://bucket/prefix. Results go to videos/, detections/ and runs/ under it.",
+    help="A folder or s3://bucket/prefix. Results go to videos/ and review/, logs beside them.",
 )
-@click.option(
-    "--classes",
-    metavar="NAMES",
-    help="What to mask, by the model's class names: person,dog,'teddy bear'. Or use --policy.",
-)
-@click.option(
-    "--policy",
-    metavar="NAME|FILE",
-    help="A built-in policy (see 'fearrefactor policy list') or a .yaml file, here or on S3.",
-)
+@policy_options
 @click.option(
     "--model",
     default=DEFAULT_MODEL,
     show_default=True,
     metavar="NAME|PATH|S3-URI",
     help="See 'fearrefactor models list'; any Ultralytics segmentation model works.",
-)
-@click.option(
-    "--effect",
-    type=click.Choice(["blur", "mosaic", "fill"]),
-    help="How to mask, with --classes. [default: blur]",
-)
-@click.option(
-    "--confidence",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Mask what is seen with at least this score, with --classes. [default: 0.25]",
 )
 @click.option(
     "--device",
@@ -84,6 +63,15 @@ _SMALL_BYTES = 50_000_000
     help="Worker processes with a GPU each, on a cluster. [default: one a GPU that is there]",
 )
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
+@click.option(
+    "--audit",
+    type=click.Choice(["none", "sampled", "all"]),
+    help=(
+        "Which masked frames the model looks at again, as they will be published: what it still "
+        "finds is hidden better, or the video fails. [default: sampled, one in ten; none where "
+        "detections of an earlier run are used]"
+    ),
+)
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(
@@ -107,74 +95,37 @@ def run_mask(
     *,
     sources: tuple[str, ...],
     output: str,
-    classes: str | None,
-    policy: str | None,
     model: str,
-    effect: str | None,
-    confidence: float | None,
     device: Any,
     workers: int | None,
     gpu_workers: int | None,
     ray_address: str | None,
     run_id: str | None,
+    audit: AuditMode | None,
     dry_run: bool,
     contact_sheet: bool,
+    **wanted: Any,
 ) -> int:
     """Do what ``mask`` and ``jobs/mask_videos.py`` were asked; answers the exit code."""
     environment = read_environment()
     console = Console(stderr=False)
     destination = locate_prefix(output)
+    policy = chosen_policy(environment, **wanted)
+    detector = Detector(environment.model(model), DetectSettings(), device)
     settings = RunSettings(
-        run_id=run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
-        sources=sources,
-        policy=_policy(classes, policy, effect, confidence, environment),
-        model=environment.model(model),
-        detect=DetectSettings(),
-        device=device,
-        job=JobSettings(destination.store_root, destination.key, environment.s3),
+        run_id=run_id or new_run_id(),
+        videos=lambda context: requested(
+            rows_of(sources, environment.s3), policies_by_row(policy, environment), context
+        ),
+        policy=policy,
+        detector=detector,
+        job=JobSettings(destination.store_root, destination.key, environment.s3, audit=audit),
         cluster=_cluster(sources, workers, gpu_workers, ray_address, environment),
     )
     if dry_run:
-        forecast(settings, environment, console)
+        forecast(sources, detector, settings, environment, console)
         return 0
-    done: list[VideoReport] = []
-    with ConsoleProgress(console) as progress:
-        report = run(settings, environment, progress, lambda video: _keep(done, video))
-    sheets = {
-        video.id: write_contact_sheet(video, settings.job)
-        for video in done
-        if contact_sheet and video.outcome != "failed"
-    }
-    print_summary(console, settings, report, done, sheets)
-    return int(report.exit_code)
-
-
-def _keep(done: list[VideoReport], video: VideoReport, limit: int = 20) -> None:
-    """The first few rows are shown in full; the rest are in the file."""
-    if len(done) < limit:
-        done.append(video)
-
-
-def _policy(
-    classes: str | None,
-    policy: str | None,
-    effect: str | None,
-    confidence: float | None,
-    environment: Environment,
-) -> Policy:
-    if (classes is None) == (policy is None):
-        raise click.UsageError("say what to mask: either --classes person,dog or --policy NAME")
-    if classes is None:
-        if effect is not None or confidence is not None:
-            raise click.UsageError("--effect and --confidence go with --classes; a policy has both")
-        return find_policy(policy or "", environment)
-    names = tuple(name.strip().strip("\"'") for name in classes.split(",") if name.strip())
-    if not names:
-        raise click.UsageError("--classes is empty; write --classes person,dog")
-    chosen: dict[str, Any] = {} if confidence is None else {"confidence": confidence}
-    if effect is not None:
-        chosen["effect"] = Effect.model_validate({"kind": effect})
-    return Policy(name="from-options", rules=(Rule(classes=names, **chosen),))
+    return run_and_tell(settings, environment, console, contact_sheet=contact_sheet)
 
 
 def _cluster(

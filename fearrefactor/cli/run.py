@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
+import secrets
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fearrefactor
-from fearrefactor.cli.sources import rows_of
-from fearrefactor.core.policy_file import builtin_policy, parse_policy
 from fearrefactor.core.report import RunReport
-from fearrefactor.errors import InputError, ManifestError, NotFoundError, PolicyError, StoreError
+from fearrefactor.errors import InputError, ManifestError, NotFoundError, StoreError
 from fearrefactor.pipeline.inline import InlineStages
-from fearrefactor.pipeline.run import run_rows
-from fearrefactor.pipeline.video import RunContext
+from fearrefactor.pipeline.run import run_videos
+from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.locations import locate
 from fearrefactor.storage.manifest_file import manifest_kind
@@ -25,16 +26,17 @@ from fearrefactor.storage.report_log import ReportWriter
 from fearrefactor.vision.load import load_segmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fearrefactor.cli.environment import Environment
     from fearrefactor.cluster.scheduler import ClusterSettings
-    from fearrefactor.core.manifest import Row
+    from fearrefactor.core.model import ModelCard
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.report import VideoReport
     from fearrefactor.pipeline.job import JobSettings
     from fearrefactor.pipeline.progress import Progress
-    from fearrefactor.pipeline.video import Stages
+    from fearrefactor.pipeline.stages import Stages
+    from fearrefactor.pipeline.video import VideoRun
     from fearrefactor.vision.catalog import ModelFile
     from fearrefactor.vision.load import Device
     from fearrefactor.vision.segmenter import DetectSettings
@@ -44,15 +46,34 @@ _VERSIONED = ("av", "openvino", "torch", "ultralytics")
 
 
 @dataclass(frozen=True)
+class Detector:
+    """The model that is to look at frames, and how."""
+
+    file: ModelFile
+    settings: DetectSettings
+    device: Device
+
+
+@dataclass(frozen=True)
+class PastDetector:
+    """The model that looked at the frames of an earlier run, as far as it is known."""
+
+    card: ModelCard
+    detect_settings: str
+
+
+@dataclass(frozen=True)
 class RunSettings:
-    """What ``mask`` was asked for. ``cluster`` None does everything in this process."""
+    """What was asked for. ``cluster`` None does everything in this process.
+
+    ``policy`` is that of all rows that name no other one. With a ``PastDetector`` no model is
+    loaded, and only what is logged is used.
+    """
 
     run_id: str
-    sources: tuple[str, ...]
+    videos: Callable[[RunContext], Iterator[VideoRun | VideoReport]]
     policy: Policy
-    model: ModelFile
-    detect: DetectSettings
-    device: Device
+    detector: Detector | PastDetector
     job: JobSettings
     cluster: ClusterSettings | None
 
@@ -99,36 +120,49 @@ async def _run(
     progress: Progress,
     on_report: Callable[[VideoReport], None],
 ) -> None:
-    policy_of = _policies(settings.policy, environment)
-    rows = rows_of(settings.sources, environment.s3)
     if settings.cluster is None:
-        segmenter = load_segmenter(
-            settings.model,
-            settings.detect,
-            device=settings.device,
-            threads=environment.n_cores,
-            cache=environment.cache,
-        )
-        with (
-            tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
-            VideoWorker(settings.job, segmenter, Path(folder)) as worker,
-        ):
-            inline = InlineStages(worker, segmenter, repr(settings.detect))
-            context = _context(settings, inline, progress)
-            await run_rows(rows, policy_of, context, 1, on_report)
+        with _inline_stages(settings, environment) as stages:
+            videos = settings.videos(_context(settings, stages, progress))
+            await run_videos(videos, progress, 1, on_report)
         return
-    from fearrefactor.cluster.scheduler import connect, disconnect, start_stages
+    from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
 
     connect(settings.cluster)
     try:
-        stages = await start_stages(
-            settings.job, settings.model, settings.detect, settings.device, settings.cluster
-        )
-        context = _context(settings, stages, progress)
-        await run_rows(rows, policy_of, context, stages.max_videos, on_report)
-        stages.stop()
+        seer = settings.detector
+        if isinstance(seer, Detector):
+            actors = await start_stages(
+                settings.job, seer.file, seer.settings, seer.device, settings.cluster
+            )
+        else:
+            actors = start_media(settings.job, seer.card, seer.detect_settings, settings.cluster)
+        videos = settings.videos(_context(settings, actors, progress))
+        await run_videos(videos, progress, actors.max_videos, on_report)
+        actors.stop()
     finally:
         disconnect()
+
+
+@contextlib.contextmanager
+def _inline_stages(settings: RunSettings, environment: Environment) -> Iterator[InlineStages]:
+    seer = settings.detector
+    segmenter = None
+    if isinstance(seer, Detector):
+        segmenter = load_segmenter(
+            seer.file,
+            seer.settings,
+            device=seer.device,
+            threads=environment.n_cores,
+            cache=environment.cache,
+        )
+        card, told = segmenter.card, repr(seer.settings)
+    else:
+        card, told = seer.card, seer.detect_settings
+    with (
+        tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
+        VideoWorker(settings.job, segmenter, Path(folder)) as worker,
+    ):
+        yield InlineStages(worker, card, told)
 
 
 def _context(settings: RunSettings, stages: Stages, progress: Progress) -> RunContext:
@@ -137,37 +171,15 @@ def _context(settings: RunSettings, stages: Stages, progress: Progress) -> RunCo
     return RunContext(settings.job, stages, progress, versions())
 
 
+def new_run_id() -> str:
+    """The time and a random part."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
 def versions() -> dict[str, str]:
     """Of this program and of the libraries that decide what a result looks like."""
     found = {name: importlib.metadata.version(name) for name in _VERSIONED}
     return {"fearrefactor": fearrefactor.__version__, **found}
-
-
-def find_policy(spec: str, environment: Environment) -> Policy:
-    """A policy by the name of a built-in one, or by a path or address that ends in ``.yaml``.
-
-    Raises:
-        PolicyError: there is none, or it cannot be used; the message names the line.
-    """
-    if not spec.endswith((".yaml", ".yml")):
-        return builtin_policy(spec)
-    try:
-        return parse_policy(environment.read_text(spec), spec)
-    except NotFoundError as error:
-        raise PolicyError(f"there is no policy file {spec}") from error
-
-
-def _policies(default: Policy, environment: Environment) -> Callable[[Row], Policy]:
-    found: dict[str, Policy] = {}
-
-    def policy_of(row: Row) -> Policy:
-        if row.policy is None:
-            return default
-        if row.policy not in found:
-            found[row.policy] = find_policy(row.policy, environment)
-        return found[row.policy]
-
-    return policy_of
 
 
 def _check_free(settings: RunSettings, environment: Environment) -> None:

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from fearrefactor.cli.progress import ConsoleProgress
+from fearrefactor.cli.run import run
 from fearrefactor.core.report import printable
+from fearrefactor.pipeline.contact import write_contact_sheet
 from fearrefactor.storage.locations import open_store
 
 if TYPE_CHECKING:
@@ -14,11 +17,37 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from fearrefactor.cli.environment import Environment
     from fearrefactor.cli.run import RunSettings
     from fearrefactor.core.report import RunReport, VideoReport
 
 
-def print_summary(
+#: The first few rows are shown in full; the rest are in the file.
+_N_SHOWN = 20
+
+
+def run_and_tell(
+    settings: RunSettings, environment: Environment, console: Console, *, contact_sheet: bool
+) -> int:
+    """Do a run, tell how it gets on and what it came to; answers the exit code."""
+    shown: list[VideoReport] = []
+
+    def keep(video: VideoReport) -> None:
+        if len(shown) < _N_SHOWN:
+            shown.append(video)
+
+    with ConsoleProgress(console) as progress:
+        report = run(settings, environment, progress, keep)
+    sheets = {
+        video.id: write_contact_sheet(video, settings.job)
+        for video in shown
+        if contact_sheet and video.outcome != "failed"
+    }
+    _print_summary(console, settings, report, shown, sheets)
+    return int(report.exit_code)
+
+
+def _print_summary(
     console: Console,
     settings: RunSettings,
     report: RunReport,
@@ -46,9 +75,12 @@ def print_summary(
     rest = report.n_rows - len(shown)
     lines = [
         f"{report.n_rows} rows: {outcomes or 'nothing to do'}{reused}",
+        *_of_model(report),
+        *_of_audit(report),
         *([f"{rest} more rows are in videos.parquet"] if rest > 0 else []),
         *(f"video       {store.uri(video.output_key)}" for video in shown if video.output_key),
         *(f"detections  {store.uri(v.detections_key)}" for v in shown if v.detections_key),
+        *(f"plan        {store.uri(video.plan_key)}" for video in shown if video.plan_key),
         *(f"before/after {uri}" for uri in sheets.values()),
         f"report      {store.uri(settings.report_key)}",
     ]
@@ -57,6 +89,22 @@ def print_summary(
 
 
 _NUMBERS = {"row", "frames", "masked", "seconds"}
+
+
+def _of_model(report: RunReport) -> list[str]:
+    """Whether the model was needed, if detections were there."""
+    if not report.n_detections_reused:
+        return []
+    frames = f" ({report.n_model_frames} frames)" if report.n_model_frames else ": 0"
+    return [f"detections reused for {report.n_detections_reused} videos, model calls{frames}"]
+
+
+def _of_audit(report: RunReport) -> list[str]:
+    """What the audit found, if it found anything."""
+    if not report.n_leaks:
+        return []
+    frames = f"in {report.n_audited_frames} frames looked at again"
+    return [f"audit: {report.n_leaks} leaks at first, {frames}; videos.parquet notes what was done"]
 
 
 def _count(value: int | None) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.vision.catalog import ModelFile
     from fearrefactor.vision.load import Device
     from fearrefactor.vision.segmenter import DetectSettings
@@ -106,9 +106,13 @@ class RayStages:
         """Pin, checksum and index a source."""
         return await self._media.call(lambda actor: actor.survey.remote(uri))
 
-    async def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+    async def find(self, row_key: str, work_id: str) -> Published | None:
         """What an earlier run published for the same work."""
-        return await self._media.call(lambda a: a.find.remote(row_key, detect_id, work_id))
+        return await self._media.call(lambda actor: actor.find.remote(row_key, work_id))
+
+    async def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """Detections that an earlier run has logged."""
+        return await self._media.call(lambda actor: actor.logged.remote(row_key, detect_id))
 
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of a segment, and seconds."""
@@ -124,6 +128,15 @@ class RayStages:
             return packets, await seconds
 
         return await self._media.call(step)
+
+    async def audit(
+        self, source: PinnedSource, task: SegmentTask, rendered: Any, frames: Sequence[int]
+    ) -> tuple[Detections, float]:
+        """What the model sees in some frames of a rendered segment, and seconds."""
+        # In a list the reference travels as one: the actor fetches the packets itself.
+        return await self._detectors.call(
+            lambda actor: actor.audit.remote(source, task, [rendered], frames)
+        )
 
     async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
         """Assemble, verify and publish."""
@@ -171,6 +184,17 @@ async def start_stages(
     detectors.start()
     card = await detectors.call(lambda actor: actor.card.remote())
     return RayStages(card, repr(detect), (detectors, media))
+
+
+def start_media(
+    settings: JobSettings, card: ModelCard, detect_settings: str, cluster: ClusterSettings
+) -> RayStages:
+    """Start actors that hold no model; ``card`` and ``detect_settings`` are of one that was."""
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    n_cpus = cluster.workers or max(1, int(resources.get("CPU", 1)))
+    media = ActorPool(lambda: _actor(settings, None, 1, num_cpus=1), n_cpus, 1)
+    media.start()
+    return RayStages(card, detect_settings, (media, media))
 
 
 def _actor(

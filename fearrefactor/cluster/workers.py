@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.vision.segmenter import DetectSettings, Segmenter
 
 #: How long a GPU waits for more frames before it runs a batch that is not full.
@@ -89,10 +89,15 @@ class Worker:
         with self._worker() as worker:
             return worker.survey(uri)
 
-    def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+    def find(self, row_key: str, work_id: str) -> Published | None:
         """As ``VideoWorker.find``."""
         with self._worker() as worker:
-            return worker.find(row_key, detect_id, work_id)
+            return worker.find(row_key, work_id)
+
+    def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """As ``VideoWorker.logged``."""
+        with self._worker() as worker:
+            return worker.logged(row_key, detect_id)
 
     def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """As ``VideoWorker.detect``."""
@@ -110,6 +115,22 @@ class Worker:
         with self._worker() as worker:
             packets = b"".join(worker.render(source, task, regions))
         return packets, time.perf_counter() - start
+
+    def audit(
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        rendered: Sequence[ray.ObjectRef[bytes]],
+        frames: Sequence[int],
+    ) -> tuple[Detections, float]:
+        """As ``VideoWorker.audit``; ``rendered`` holds the packets of the one segment."""
+        with self._worker() as worker:
+            path = worker.scratch / "audited.packets"
+            try:
+                path.write_bytes(ray.get(rendered[0]))
+                return worker.audit(source, task, path, frames)
+            finally:
+                path.unlink(missing_ok=True)
 
     def finish(self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]] | None) -> Published:
         """As ``VideoWorker.finish``; packets are fetched one segment at a time."""

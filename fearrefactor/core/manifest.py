@@ -25,6 +25,7 @@ class Row:
 
     ``number`` counts rows of the manifest from 1. ``policy`` is a name, path or URI, or None for
     the run's own. ``extra`` are columns that nobody here knows, carried into ``videos.parquet``.
+    ``sha256`` is that of the content it must have, None if any will do.
     """
 
     number: int
@@ -32,6 +33,7 @@ class Row:
     uri: str
     policy: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
 
     @property
     def key(self) -> str:

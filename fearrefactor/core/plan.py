@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import TypeAdapter
+from fearrefactor.core.policy import Effect
+from fearrefactor.core.rle import Mask
 
-from fearrefactor.core.policy import Effect  # noqa: TC001 - pydantic reads it at run time
-from fearrefactor.core.rle import Mask  # noqa: TC001
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 #: Why a region is masked. ``detected``: seen there with the policy's confidence. ``continued``:
 #: seen there with less, as a part of a track. ``bridged``: between two sightings of a track.
@@ -39,8 +40,36 @@ class Region:
     score: float = 0.0
 
 
-#: How the regions of some frames, by frame index, become JSON and come back.
-REGIONS = TypeAdapter(dict[int, tuple[Region, ...]])
+def regions_as_json(regions: Mapping[int, Sequence[Region]]) -> dict[str, Any]:
+    """Regions by frame as JSON values. An effect is said once: its picture may be large."""
+    numbers: dict[Effect, int] = {}
+    rows = {
+        frame: [
+            (
+                numbers.setdefault(region.effect, len(numbers)),
+                (region.mask.counts, region.mask.height, region.mask.width),
+                region.size_px,
+                region.provenance,
+                region.track,
+                region.class_id,
+                region.score,
+            )
+            for region in here
+        ]
+        for frame, here in regions.items()
+    }
+    return {"effects": [effect.model_dump() for effect in numbers], "rows": rows}
+
+
+def regions_from_json(told: Mapping[str, Any]) -> dict[int, tuple[Region, ...]]:
+    """What ``regions_as_json`` was given."""
+    effects = [Effect.model_validate(effect) for effect in told["effects"]]
+    return {
+        int(frame): tuple(
+            Region(effects[number], Mask(*mask), *rest) for number, mask, *rest in here
+        )
+        for frame, here in told["rows"].items()
+    }
 
 
 @dataclass(frozen=True)

@@ -4,34 +4,67 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from fearrefactor.core.presets import Preset, filled_in, spelled_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 EffectKind = Literal["blur", "mosaic", "fill", "background-blur", "background-image", "sticker"]
 #: Effects that mask everything but the object.
 BACKGROUND: Final = frozenset({"background-blur", "background-image"})
 #: Effects that need a picture.
 PICTURED: Final = frozenset({"background-image", "sticker"})
+#: Effects that hide a place as they hide an object.
+PLACED: Final = frozenset({"blur", "fill", "mosaic"})
+#: Effects that have a colour.
+COLORED: Final = frozenset({"fill", "sticker"})
 #: A colour that is found for each track: the mean of what surrounds it, the same in every frame.
 SURROUND: Final = "surround"
+
+
+_LAWS: Final = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Effect(BaseModel):
     """How a region is masked. ``strength`` scales with the object's size, 1 being the default.
 
-    ``color`` is that of a fill, ``#rrggbb`` or ``surround``. ``image`` is the picture of a sticker
-    or a background: a path or address in a policy file, its content as a ``data:`` URI ever after.
-    ``feather`` lets the effect fade in over this share of the object's size, inside the mask only.
+    ``color`` is that of a fill, and of what a sticker leaves free: ``#rrggbb`` or ``surround``.
+    ``image`` is the picture of a sticker or a background: a path or address in a policy file, its
+    content as a ``data:`` URI ever after. ``feather`` lets the effect fade in over this share of
+    the object's size, inside the mask only.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
     kind: EffectKind = "blur"
     strength: float = Field(default=1.0, gt=0, le=4)
     color: str = Field(default="#808080", pattern=r"^(#[0-9a-fA-F]{6}|surround)$")
     image: str | None = None
     feather: float = Field(default=0.0, ge=0, le=0.2)
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Effect:
+        if self.kind in PICTURED and not self.image:
+            raise ValueError(f"{self.kind} needs 'image', the path or address of a picture")
+        if self.kind not in PICTURED and self.image is not None:
+            kinds = " and ".join(sorted(PICTURED))
+            raise ValueError(f"'image' goes with {kinds}; {self.kind} shows no picture")
+        if self.color == SURROUND and self.kind not in COLORED:
+            kinds = " and ".join(sorted(COLORED))
+            raise ValueError(f"color 'surround' goes with {kinds}; {self.kind} has no color")
+        return self
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -45,10 +78,6 @@ class Effect(BaseModel):
         return self.kind in BACKGROUND
 
 
-def _shorthand(value: object) -> object:
-    return {"kind": value} if isinstance(value, str) else value
-
-
 class Rule(BaseModel):
     """Mask instances of ``classes`` seen with at least ``confidence``.
 
@@ -59,16 +88,30 @@ class Rule(BaseModel):
     share of the picture, are left alone.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
     classes: tuple[str, ...] = Field(min_length=1)
     confidence: float = Field(default=0.25, gt=0, le=1)
-    effect: Annotated[Effect, BeforeValidator(_shorthand)] = Effect()
-    margin: float = Field(default=0.05, ge=0, le=1)
+    effect: Annotated[Effect, BeforeValidator(spelled_out)] = Effect()
+    margin: float = Field(default=0.015, ge=0, le=1)
     spread_frames: int = Field(default=1, ge=0, le=30)
     bridge_s: float = Field(default=1.0, ge=0, le=60)
     extend_s: float = Field(default=0.3, ge=0, le=60)
     min_area: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _hides_all_of_the_object(self) -> Rule:
+        if self.effect.feather > self.margin and not self.effect.is_background:
+            raise ValueError(
+                f"expected a feather of at most the margin, {self.margin:g}, got "
+                f"{self.effect.feather:g}: beyond it the object's own edge would show"
+            )
+        return self
+
+
+#: Of the picture's width or height.
+Share = Annotated[float, Field(ge=0, le=1)]
+Box = tuple[Share, Share, Share, Share]
 
 
 class Always(BaseModel):
@@ -79,27 +122,67 @@ class Always(BaseModel):
     ``end_s`` is exclusive, and without it the range lasts to the end.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
-    box: tuple[float, float, float, float] | None = None
-    polygon: tuple[tuple[float, float], ...] | None = None
+    box: Box | None = None
+    polygon: Annotated[tuple[tuple[Share, Share], ...], Field(min_length=3)] | None = None
     start_s: float = Field(default=0.0, ge=0)
     end_s: float | None = Field(default=None, gt=0)
-    effect: Annotated[Effect, BeforeValidator(_shorthand)] = Effect(kind="fill")
+    effect: Annotated[Effect, BeforeValidator(spelled_out)] = Effect(kind="fill")
+
+    @field_validator("box")
+    @classmethod
+    def _has_an_area(cls, box: Box | None) -> Box | None:
+        if box is not None and not (box[0] < box[2] and box[1] < box[3]):
+            raise ValueError(f"expected [x1, y1, x2, y2] with x1 < x2 and y1 < y2, got {[*box]}")
+        return box
+
+    @field_validator("effect")
+    @classmethod
+    def _hides_a_place(cls, effect: Effect) -> Effect:
+        if effect.kind not in PLACED or effect.color == SURROUND:
+            kinds = ", ".join(sorted(PLACED))
+            raise ValueError(
+                f"expected one of {kinds} with a color of its own: there is no object here that "
+                "could be left clear, be given a picture or have a surround"
+            )
+        if effect.feather:
+            raise ValueError("expected no feather: there is no margin here in which to fade in")
+        return effect
+
+    @model_validator(mode="after")
+    def _is_one_place_and_time(self) -> Always:
+        if self.box is not None and self.polygon is not None:
+            raise ValueError("expected 'box' or 'polygon', got both; write two entries")
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(
+                f"expected end_s after start_s, got {self.start_s:g} to {self.end_s:g}"
+            )
+        return self
 
 
 class Keep(BaseModel):
-    """Instances of ``classes`` that lie inside an instance of ``inside`` are never masked.
+    """Instances of ``classes`` that lie inside an instance of ``inside`` are not masked.
 
-    Inside means that this ``share`` of the mask is covered by the other's mask, or by its box.
+    Inside means that this ``share`` of the mask lies in the rectangle round the other's mask, in
+    the same frame, and that the other was seen there with at least ``confidence``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
     classes: tuple[str, ...] = Field(min_length=1)
     inside: tuple[str, ...] = Field(min_length=1)
     confidence: float = Field(default=0.5, gt=0, le=1)
     share: float = Field(default=0.9, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _is_inside_something_else(self) -> Keep:
+        if both := sorted(_plain(self.classes) & _plain(self.inside)):
+            raise ValueError(
+                f"expected different things in 'classes' and 'inside', got {', '.join(both)} in "
+                "both: one thing that is seen twice would keep itself"
+            )
+        return self
 
 
 class Review(BaseModel):
@@ -110,40 +193,11 @@ class Review(BaseModel):
     which something is masked although it was not seen there with confidence.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
     masked_frames: float | None = Field(default=None, ge=0, lt=1)
     masked_area: float | None = Field(default=None, ge=0, lt=1)
     uncertain: float | None = Field(default=None, ge=0, lt=1)
-
-
-Preset = Literal["comfort", "privacy", "strict"]
-#: What each preset sets in every rule, and in the policy, where the file is silent.
-PRESETS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
-    "comfort": ({}, {}),
-    "privacy": (
-        {
-            "confidence": 0.15,
-            "effect": {"kind": "fill", "color": SURROUND},
-            "margin": 0.12,
-            "spread_frames": 2,
-            "bridge_s": 2.0,
-            "extend_s": 0.6,
-        },
-        {},
-    ),
-    "strict": (
-        {
-            "confidence": 0.1,
-            "effect": {"kind": "fill"},
-            "margin": 0.15,
-            "spread_frames": 2,
-            "bridge_s": 3.0,
-            "extend_s": 1.0,
-        },
-        {"in_doubt": "whole_frame"},
-    ),
-}
 
 
 class Policy(BaseModel):
@@ -154,7 +208,7 @@ class Policy(BaseModel):
     video in which the audit still finds a thing that was masked.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _LAWS
 
     name: str = Field(default="custom", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     preset: Preset = "comfort"
@@ -168,14 +222,32 @@ class Policy(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_preset(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("preset", "comfort") not in PRESETS:
-            return given
-        for_rules, for_policy = PRESETS[given.get("preset", "comfort")]
-        rules = given.get("rules")
-        if isinstance(rules, list | tuple):
-            rules = [{**for_rules, **rule} if isinstance(rule, dict) else rule for rule in rules]
-            given = {**given, "rules": rules}
-        return {**for_policy, **given}
+        return filled_in(given) if isinstance(given, dict) else given
+
+    @field_validator("rules")
+    @classmethod
+    def _show_what_they_leave_clear(cls, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if sum(rule.effect.is_background for rule in rules) > 1:
+            raise ValueError(
+                "expected at most one rule with a background effect: each would mask the objects "
+                "that the other leaves clear; name all their classes in one rule"
+            )
+        return rules
+
+    @field_validator("keep")
+    @classmethod
+    def _keep_what_is_masked(cls, keep: tuple[Keep, ...], info: ValidationInfo) -> tuple[Keep, ...]:
+        rules: tuple[Rule, ...] = info.data.get("rules", ())
+        masked = _plain(
+            name for rule in rules if not rule.effect.is_background for name in rule.classes
+        )
+        kept = _plain(name for entry in keep for name in entry.classes)
+        if "rules" in info.data and not kept <= masked:
+            raise ValueError(
+                f"expected classes that a rule masks ({', '.join(sorted(masked)) or 'none'}), got "
+                f"{', '.join(sorted(kept - masked))}, which is not masked anyway"
+            )
+        return keep
 
     @model_validator(mode="after")
     def _masks_something(self) -> Policy:
@@ -195,27 +267,7 @@ class Policy(BaseModel):
         said = self.model_dump(mode="json", exclude={"name", "preset"})
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
-    def in_words(self) -> str:
-        """The policy as sentences, a line for each rule."""
-        return "\n".join(_in_words(rule) for rule in self.rules)
 
-
-def _in_words(rule: Rule) -> str:
-    how = {
-        "blur": "blurred",
-        "mosaic": "covered with a mosaic",
-        "fill": f"filled with {rule.effect.color}",
-    }[rule.effect.kind]
-    strength = (
-        f" at {rule.effect.strength:g} times the usual strength"
-        if rule.effect.kind != "fill" and rule.effect.strength != 1
-        else ""
-    )
-    return (
-        f"Every {_or(rule.classes)} seen with a confidence of at least {rule.confidence:g} is {how}"
-        f"{strength}, {rule.margin:.0%} of its size beyond its outline."
-    )
-
-
-def _or(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+def _plain(names: Iterable[str]) -> set[str]:
+    """Names as models compare them."""
+    return {name.strip().lower() for name in names}

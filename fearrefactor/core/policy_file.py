@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pydantic import ValidationError
 
-from fearrefactor.core.policy import Policy
+from fearrefactor.core.policy import Always, Effect, Keep, Policy, Review, Rule
 from fearrefactor.errors import PolicyError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
+
+
+#: What stands under each name in a policy, for messages.
+_FIELDS: Final[dict[str, type[BaseModel]]] = {
+    "rules": Rule,
+    "always": Always,
+    "keep": Keep,
+    "review": Review,
+    "effect": Effect,
+}
+#: What was expected, by the kind of a problem or by the field that has it.
+_EXPECTED: Final = {
+    "tuple_type": "expected a list, as in [person, dog]",
+    "model_type": "expected fields and their values",
+    "name": "expected up to 64 letters, digits, dots, hyphens and underscores",
+    "color": "expected '#rrggbb', in quotes since # begins a comment, or surround",
+    "effect": "expected the name of an effect, or its fields beginning with 'kind'",
+}
 
 
 def parse_policy(text: str, origin: str) -> Policy:
@@ -33,14 +53,15 @@ def parse_policy(text: str, origin: str) -> Policy:
         raise PolicyError(f"{origin}: not YAML: {error}") from error
     _refuse_repeated_keys(root, origin)
     if not isinstance(content, dict):
-        raise PolicyError(f"{origin}, line 1: expected 'rules:' with a list, got {content!r:.80}")
+        raise PolicyError(
+            f"{origin}, line 1: expected 'rules:' or 'always:' with a list, got {content!r:.80}"
+        )
     try:
         return Policy.model_validate(content)
     except ValidationError as error:
         problems = [
             f"{origin}, line {_line(root, problem['loc'])}: "
-            f"{'.'.join(map(str, problem['loc'])) or 'policy'}: {problem['msg']}"
-            + (f", got {problem['input']!r:.60}" if problem["type"] != "missing" else "")
+            f"{'.'.join(map(str, problem['loc'])) or 'policy'}: {_in_words(problem)}"
             for problem in _told_once(error)
         ]
         raise PolicyError("\n".join(problems)) from error
@@ -76,6 +97,34 @@ def _told_once(error: ValidationError) -> list[ErrorDetails]:
         for problem, place in zip(problems, places, strict=True)
         if not any(len(other) > len(place) and other[: len(place)] == place for other in places)
     ]
+
+
+def _in_words(problem: ErrorDetails) -> str:
+    """What is wrong, what was expected, and what stands there."""
+    kind, place = problem["type"], problem["loc"]
+    if kind == "value_error":  # the policy's own words, which show what stands there
+        return problem["msg"].removeprefix("Value error, ")
+    if kind == "missing":
+        return problem["msg"]
+    expected = _EXPECTED.get(kind, problem["msg"])
+    if kind == "extra_forbidden":
+        expected = _allowed_beside(place)
+    elif kind == "too_short":
+        expected = f"expected at least {problem['ctx']['min_length']} entries"
+    elif "box" in place or "polygon" in place:
+        expected = "expected shares of the picture's width and height, from 0 to 1"
+    elif place[-1] in _EXPECTED:
+        expected = _EXPECTED[str(place[-1])]
+    return f"{expected}, got {problem['input']!r:.60}"
+
+
+def _allowed_beside(place: tuple[int | str, ...]) -> str:
+    """The fields that may stand where one stands that there is not, the nearest first."""
+    parents = [step for step in place[:-1] if isinstance(step, str)]
+    fields = list((_FIELDS[parents[-1]] if parents else Policy).model_fields)
+    near = difflib.get_close_matches(str(place[-1]), fields, n=1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return f"there is no such field; {meant}expected {', '.join(fields)}"
 
 
 def _refuse_repeated_keys(root: Any, origin: str) -> None:

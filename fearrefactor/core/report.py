@@ -8,15 +8,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fearrefactor.core.leaks import AuditMode  # noqa: TC001 - pydantic reads it at run time
+
 Outcome = Literal["masked", "clean", "review", "failed"]
 
 
 class VideoReport(BaseModel):
     """The row of ``videos.parquet`` for one row of the manifest.
 
-    ``code`` and ``reason`` are set when ``outcome`` is ``failed``. Keys are relative to the output.
+    ``code`` and ``reason`` are set when ``outcome`` is ``failed`` or ``review``. Keys are relative
+    to the output.
     ``seconds`` are wall seconds by stage, summed over segments. ``reused`` says that an earlier run
-    had done the same work and nothing was computed.
+    had done the same work and nothing was computed, ``detections_reused`` that an earlier run had
+    looked at the frames. ``n_model_frames`` counts frames given to the model, once each time.
+    ``audit`` says which of the masked frames the model looked at again, ``n_audited_frames`` how
+    often it did, and ``n_leaks`` how many things it recognised at first and that were then hidden
+    better.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -28,6 +35,11 @@ class VideoReport(BaseModel):
     code: str | None = None
     reason: str | None = None
     reused: bool = False
+    detections_reused: bool = False
+    n_model_frames: int = 0
+    audit: AuditMode = "none"
+    n_audited_frames: int = 0
+    n_leaks: int = 0
     input_sha256: str | None = None
     input_bytes: int | None = None
     output_key: str | None = None
@@ -35,6 +47,8 @@ class VideoReport(BaseModel):
     output_bytes: int | None = None
     detections_key: str | None = None
     detections_sha256: str | None = None
+    plan_key: str | None = None
+    plan_sha256: str | None = None
     n_frames: int | None = None
     n_masked_frames: int | None = None
     n_detections: int | None = None
@@ -75,11 +89,19 @@ class RunReport:
         self.n_frames = 0
         self.n_masked_frames = 0
         self.n_reused = 0
+        self.n_detections_reused = 0
+        self.n_model_frames = 0
+        self.n_audited_frames = 0
+        self.n_leaks = 0
 
     def add(self, report: VideoReport) -> None:
         """Count one more row."""
         self.outcomes[report.outcome] += 1
         self.n_reused += report.reused
+        self.n_detections_reused += report.detections_reused
+        self.n_model_frames += report.n_model_frames
+        self.n_audited_frames += report.n_audited_frames
+        self.n_leaks += report.n_leaks
         if report.code:
             self.codes[report.code] += 1
         self.n_frames += report.n_frames or 0

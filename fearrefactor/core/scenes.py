@@ -8,18 +8,23 @@ change what is found between two frames.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fearrefactor.core.video import Canvas
+
 _COLUMNS: Final = 64
 _ROWS: Final = 36
 _GRID: Final = 4
 #: Numbers in a sketch.
 SKETCH: Final = _COLUMNS + _ROWS + _GRID * _GRID * 3
+_CUT_LEVELS: Final = 18.0
+_CLEARLY_BETTER: Final = 0.6
 
 
 def sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -32,7 +37,7 @@ def sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([columns, rows, grid.ravel()]).round().astype(np.uint8)
 
 
-def _means(values: NDArray[np.float32], n: int, axis: int = 0) -> NDArray[np.float64]:
+def _means(values: NDArray[Any], n: int, axis: int = 0) -> NDArray[np.float64]:
     """``values`` averaged over ``n`` equal stretches of one axis."""
     size = values.shape[axis]
     edges = np.arange(n) * size // n
@@ -64,3 +69,88 @@ def surrounds(masks: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[n
             outside = picture[window][mask[window] == 0]
         colour[:] = (outside if len(outside) else picture.reshape(-1, 3)).mean(axis=0).round()
     return colours
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What happens between frames.
+
+    ``cut``: ``(f,)`` bool, a new scene begins with this frame. ``camera_px``: ``(f, 2)`` float64,
+    how far the picture has moved right and down since frame 0, in upright source pixels.
+    """
+
+    cut: NDArray[np.bool_]
+    camera_px: NDArray[np.float64]
+
+
+def scenes_of(sketches: NDArray[np.uint8], canvas: Canvas) -> Scenes:
+    """Cuts and camera motion from the sketches ``(f, SKETCH)`` of all frames of a video."""
+    numbers = sketches.astype(np.float32)
+    cut = _cuts(numbers)
+    across = _shifts(numbers[:, :_COLUMNS]) * canvas.width_px / _COLUMNS
+    down = _shifts(numbers[:, _COLUMNS : _COLUMNS + _ROWS]) * canvas.height_px / _ROWS
+    moves = np.stack([across, down], axis=1)
+    moves[cut] = 0
+    return Scenes(cut, np.cumsum(moves, axis=0))
+
+
+def _cuts(numbers: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Where a new scene begins: every pair of near frames across that place differs.
+
+    One pair is not enough: a flash of a frame or two looks like two cuts, and at a false cut a
+    thing that blinks would not be bridged.
+    """
+    n = len(numbers)
+    cut = np.zeros(n, bool)
+    if n < 2:
+        return cut
+    least = np.full(n, np.inf, np.float32)
+    for before, after in ((1, 0), (2, 0), (1, 1), (2, 1), (1, 2), (3, 0)):
+        first = np.clip(np.arange(n) - before, 0, None)
+        second = np.clip(np.arange(n) + after, None, n - 1)
+        least = np.minimum(least, _difference(numbers[first], numbers[second]))
+    cut[1:] = least[1:] > _CUT_LEVELS
+    return cut
+
+
+def _difference(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How far the colours of two sketches lie apart, in levels; a change of light counts little."""
+    apart = (one - other)[:, _COLUMNS + _ROWS :].reshape(len(one), 3, -1)
+    apart = apart - apart.mean(axis=(1, 2), keepdims=True)
+    return np.asarray(np.abs(apart).mean(axis=(1, 2)))
+
+
+def _shifts(lines: NDArray[np.float32]) -> NDArray[np.float64]:
+    """By how many means ``(f, n)`` each line lies further on than the one before, ``(f,)``.
+
+    The shift with the least mean square difference, refined by a parabola; 0 where no shift
+    explains the change much better than none.
+    """
+    n_frames, n = lines.shape
+    moved = np.zeros(n_frames)
+    if n_frames < 2:
+        return moved
+    before, after = lines[:-1], lines[1:]
+    reach = n // 4
+    errors = np.stack(
+        [
+            _error(before[:, max(-s, 0) : n - max(s, 0)], after[:, max(s, 0) : n - max(-s, 0)])
+            for s in range(-reach, reach + 1)
+        ]
+    )
+    best = errors.argmin(axis=0)
+    inner = np.clip(best, 1, 2 * reach - 1)
+    at = np.arange(n_frames - 1)
+    left, middle, right = errors[inner - 1, at], errors[inner, at], errors[inner + 1, at]
+    bend = left - 2 * middle + right
+    offset = np.where(bend > 1e-6, 0.5 * (left - right) / np.maximum(bend, 1e-6), 0.0)
+    found = inner - reach + np.clip(offset, -1, 1)
+    clear = errors[best, at] < _CLEARLY_BETTER * errors[reach, at]
+    moved[1:] = np.where(clear | (np.abs(found) < 1), found, 0.0)
+    return moved
+
+
+def _error(before: NDArray[np.float32], after: NDArray[np.float32]) -> NDArray[np.float32]:
+    apart = after - before
+    apart = apart - apart.mean(axis=1, keepdims=True)
+    return np.asarray((apart**2).mean(axis=1))

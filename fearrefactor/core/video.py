@@ -155,6 +155,13 @@ class Canvas:
         """How many frames are presented."""
         return int(self.times_s.size)
 
+    @property
+    def frames_per_s(self) -> float:
+        """On average over the video; 0 for a picture."""
+        if self.n_frames < 2:
+            return 0.0
+        return float((self.n_frames - 1) / (self.times_s[-1] - self.times_s[0]))
+
 
 @dataclass(frozen=True)
 class VideoIndex:
@@ -198,7 +205,7 @@ class VideoIndex:
     @property
     def canvas(self) -> Canvas:
         """Upright size, and seconds from the first frame."""
-        times = (self.pts - self.pts[:1]) * float(self.info.time_base)
+        times = (self.pts - self.pts[:1]).astype(np.float64) * float(self.info.time_base)
         return Canvas(self.info.upright_width_px, self.info.upright_height_px, times)
 
     def time_s(self, frame_index: int) -> float:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from fearrefactor.core.plan import REGIONS
+from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import MediaError, WorkerLostError, from_wire
 from fearrefactor.media.feed import SourceFeed
@@ -130,24 +130,58 @@ class MediaChild:
 
         The child decodes the next batch while the caller works on this one.
         """
+        first, end = task.segment.first_frame, task.segment.end_frame
+        head = {"do": "frames", **_of(task)}
+        yield from self._pictures(head, [task.pts.tobytes()], np.arange(first, end), box, batch)
+
+    def rendered_frames(
+        self,
+        task: SegmentTask,
+        packets: Path,
+        *,
+        wanted: NDArray[np.int64],
+        settings: RenderSettings,
+        box: Letterbox,
+        batch: int,
+    ) -> Iterator[FrameBatch]:
+        """As ``frames``, of a segment that was rendered with ``settings``.
+
+        ``packets``: a file of its packed packets; ``wanted``: ``(n,)`` frame indices, ascending.
+        """
+        told = {"packets": str(packets), "settings": settings.model_dump()}
+        head = {"do": "rendered_frames", **told, **_of(task)}
+        buffers = [task.pts.tobytes(), wanted.tobytes()]
+        yield from self._pictures(head, buffers, wanted, box, batch)
+
+    def _pictures(
+        self,
+        head: Message,
+        buffers: list[bytes],
+        expected: NDArray[np.int64],
+        box: Letterbox,
+        batch: int,
+    ) -> Iterator[FrameBatch]:
+        """The frames ``expected``, shrunk by the child into shared memory."""
         shape = (2, batch, box.input_height, box.input_width, 3)
         n_bytes = int(np.prod(shape))
         os.ftruncate(self._memory_file.fileno(), n_bytes)
-        head = {"box": box.as_dict(), "batch": batch, **_of(task)}
         shared = mmap.mmap(self._memory_file.fileno(), n_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
         pixels = np.frombuffer(shared, np.uint8).reshape(shape)  # it keeps the mapping alive
-        self._say({"do": "frames", **head}, task.pts.tobytes())
-        half, first = 0, task.segment.first_frame
+        self._say({**head, "box": box.as_dict(), "batch": batch}, *buffers)
+        half = done = 0
         while n := int(self._hear()[0]["n"]):
-            if not 0 < n <= batch:
-                raise MediaError(f"expected up to {batch} frames, the child tells of {n}")
+            if not 0 < n <= min(batch, len(expected) - done):
+                raise MediaError(
+                    f"expected up to {min(batch, len(expected) - done)} frames, "
+                    f"the child tells of {n}"
+                )
             self._say({"do": "more"})  # into the other half
-            yield FrameBatch(np.arange(first, first + n), pixels[half, :n])
-            half, first = 1 - half, first + n
-        if first != task.segment.end_frame:
+            yield FrameBatch(expected[done : done + n], pixels[half, :n])
+            half, done = 1 - half, done + n
+        if done != len(expected):
             raise MediaError(
-                f"expected frames up to {task.segment.end_frame} of segment {task.segment.index}, "
-                f"the child stopped at {first}"
+                f"expected {len(expected)} frames of segment {head['segment']['index']}, "
+                f"the child gave {done}"
             )
 
     def render(
@@ -157,7 +191,7 @@ class MediaChild:
         settings: RenderSettings,
     ) -> Iterator[bytes]:
         """Packed packets of a segment, masked where ``regions`` says, in pieces of a few MiB."""
-        told = REGIONS.dump_python({i: tuple(r) for i, r in regions.items()}, mode="json")
+        told = regions_as_json(regions)
         head = {"settings": settings.model_dump(), "regions": told, **_of(task)}
         self._say({"do": "render", **head}, task.pts.tobytes())
         while True:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from fearrefactor.core.letterbox import Letterbox
-from fearrefactor.core.plan import REGIONS
+from fearrefactor.core.plan import regions_from_json
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import FearRefactorError, MediaError
@@ -21,12 +21,15 @@ from fearrefactor.media.assemble import assemble
 from fearrefactor.media.decode import segment_frames, shrink
 from fearrefactor.media.feed import FedSource
 from fearrefactor.media.index import index_source
-from fearrefactor.media.render import render_segment
+from fearrefactor.media.render import as_written, render_segment
+from fearrefactor.media.rendered import rendered_frames
 from fearrefactor.media.verify import verify
 from fearrefactor.media.wire import Message, receive, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from av.video.frame import VideoFrame
 
 _PIECE_BYTES = 4 << 20
 
@@ -43,6 +46,7 @@ class Child:
             "start": self._start,
             "index": self._index,
             "frames": self._frames,
+            "rendered_frames": self._rendered_frames,
             "render": self._render,
             "assemble": self._assemble,
             "verify": self._verify,
@@ -88,14 +92,28 @@ class Child:
 
     def _frames(self, head: Message, buffers: list[bytes]) -> None:
         task = _task(head, buffers)
+        self._hand_out(segment_frames(self._source, task), task.info.rotation_deg, head)
+
+    def _rendered_frames(self, head: Message, buffers: list[bytes]) -> None:
+        task = _task(head, buffers)
+        wanted = set(np.frombuffer(buffers[1], np.int64).tolist())
+        settings = RenderSettings.model_validate(head["settings"])
+        found = rendered_frames(Path(head["packets"]), task, settings)
+        frames = ((index, frame) for index, frame in found if index in wanted)
+        self._hand_out(frames, as_written(task.info).rotation_deg, head)
+
+    def _hand_out(
+        self, frames: Iterable[tuple[int, VideoFrame]], rotation_deg: int, head: Message
+    ) -> None:
+        """Shrink frames into shared memory, up to a batch at a time."""
         box = Letterbox(**head["box"])
         batch = int(head["batch"])
         shape = (2, batch, box.input_height, box.input_width, 3)
         pixels = np.frombuffer(mmap.mmap(self._memory, int(np.prod(shape))), np.uint8)
         pixels = pixels.reshape(shape)
         half = n = 0
-        for _, frame in segment_frames(self._source, task):
-            shrink(frame, box, task.info.rotation_deg, pixels[half, n])
+        for _, frame in frames:
+            shrink(frame, box, rotation_deg, pixels[half, n])
             n += 1
             if n == batch:
                 self._hand_over(n)
@@ -116,7 +134,7 @@ class Child:
         packets = render_segment(
             self._source,
             task,
-            REGIONS.validate_python(head["regions"]),
+            regions_from_json(head["regions"]),
             RenderSettings.model_validate(head["settings"]),
         )
         piece = bytearray()

@@ -98,13 +98,18 @@ def configure(context: VideoCodecContext, info: VideoInfo) -> None:
     context.time_base = info.time_base
     context.framerate = info.rate
     context.sample_aspect_ratio = info.sample_aspect_ratio
+    configure_colors(context, info)
+    context.thread_count = 1
+    context.thread_type = ThreadType.NONE
+    context.flags |= Flags.global_header
+
+
+def configure_colors(context: VideoCodecContext, info: VideoInfo) -> None:
+    """Tell an encoder or a decoder what the source's samples mean."""
     context.color_range = info.color_range
     context.color_primaries = info.color_primaries
     context.color_trc = info.color_trc
     context.colorspace = info.colorspace
-    context.thread_count = 1
-    context.thread_type = ThreadType.NONE
-    context.flags |= Flags.global_header
 
 
 def _check_pixel_format(info: VideoInfo, encoder: Encoder) -> None:

@@ -8,7 +8,7 @@ covered. The outline is smooth and lies up to a third of a cell outside the cell
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.rle import Mask
     from fearrefactor.media.planes import Plane, Samples
+
+Value = TypeVar("Value", np.bool_, np.uint8)
 
 # Interpolated between cell centres, a point inside a masked cell is never below 0.5 × 0.5 of 255;
 # warpAffine may round its position by 1/32 of a cell. A fifth of 255 is safely below both.
@@ -77,23 +79,38 @@ def onto(stencil: Stencil, plane: Plane, *, interlaced: bool = False) -> Stencil
 
     In an interlaced frame two rows of chroma share four rows of pixels, one of each field.
     """
+    inside, top, left = pool(
+        stencil.inside, stencil.top, stencil.left, plane, interlaced=interlaced
+    )
+    return Stencil(top, left, inside)
+
+
+def pool(
+    values: NDArray[Value], top: int, left: int, plane: Plane, *, interlaced: bool
+) -> tuple[NDArray[Value], int, int]:
+    """For each sample of a plane the largest of the pixels' ``values`` that it stands for.
+
+    ``values`` lie at ``(top, left)`` and on in the frame, 0 beyond; the answer has its own place in
+    the plane, row before column. How rows of an interlaced frame belong together: see ``onto``.
+    """
     if not (plane.sub_x or plane.sub_y):
-        return stencil
+        return values, top, left
     fields = 2 if interlaced and plane.sub_y else 1
     across, down = 1 << plane.sub_x, fields << plane.sub_y
-    left, top = stencil.left // across, stencil.top // down
-    right, bottom = -(-stencil.right // across), -(-stencil.bottom // down)
-    pixels = np.zeros(((bottom - top) * down, (right - left) * across), bool)
-    y, x = stencil.top - top * down, stencil.left - left * across
-    pixels[y : y + stencil.inside.shape[0], x : x + stencil.inside.shape[1]] = stencil.inside
-    inside = pixels[::down, ::across].copy()
-    for row in range(down):
-        for column in range(across):
-            inside |= pixels[row::down, column::across]
+    bottom, right = top + values.shape[0], left + values.shape[1]
+    row, column = top // down, left // across
+    end_row, end_column = -(-bottom // down), -(-right // across)
+    pixels = np.zeros(((end_row - row) * down, (end_column - column) * across), values.dtype)
+    y, x = top - row * down, left - column * across
+    pixels[y : y + values.shape[0], x : x + values.shape[1]] = values
+    largest = pixels[::down, ::across].copy()
+    for i in range(down):
+        for j in range(across):
+            np.maximum(largest, pixels[i::down, j::across], out=largest)
     if fields == 2:
-        top *= 2
-        inside = np.repeat(inside, 2, axis=0)[: plane.samples.shape[0] - top]
-    return Stencil(top, left, inside)
+        row *= 2
+        largest = np.repeat(largest, 2, axis=0)[: plane.samples.shape[0] - row]
+    return largest, row, column
 
 
 def _at_most(cells: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:

@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.pipeline.worker import VideoWorker
-    from fearrefactor.vision.segmenter import Segmenter
 
 
 class InlineStages:
     """``Stages`` on one ``VideoWorker``; rendered segments wait in its scratch directory."""
 
-    def __init__(self, worker: VideoWorker, segmenter: Segmenter, detect_settings: str) -> None:
-        self.card = segmenter.card
+    def __init__(self, worker: VideoWorker, card: ModelCard, detect_settings: str) -> None:
+        self.card = card
         self.detect_settings = detect_settings
         self._worker = worker
 
@@ -29,9 +29,13 @@ class InlineStages:
         """Pin, checksum and index a source."""
         return self._worker.survey(uri)
 
-    async def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+    async def find(self, row_key: str, work_id: str) -> Published | None:
         """What an earlier run published for the same work."""
-        return self._worker.find(row_key, detect_id, work_id)
+        return self._worker.find(row_key, work_id)
+
+    async def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """Detections that an earlier run has logged."""
+        return self._worker.logged(row_key, detect_id)
 
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of a segment, and seconds."""
@@ -46,6 +50,12 @@ class InlineStages:
         with path.open("wb") as file:
             file.writelines(self._worker.render(source, task, regions))
         return path, time.perf_counter() - start
+
+    async def audit(
+        self, source: PinnedSource, task: SegmentTask, rendered: Path, frames: Sequence[int]
+    ) -> tuple[Detections, float]:
+        """What the model sees in some frames of a rendered segment, and seconds."""
+        return self._worker.audit(source, task, rendered, frames)
 
     async def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
         """Assemble, verify and publish. Packets stay until it is done: it may be tried again."""

@@ -10,10 +10,16 @@ from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
+    from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import MaskPlan
     from fearrefactor.core.report import Outcome
     from fearrefactor.core.video import VideoIndex
+    from fearrefactor.storage.locations import Location
     from fearrefactor.storage.objects import ObjectStat
     from fearrefactor.storage.s3 import S3Settings
 
@@ -22,8 +28,10 @@ if TYPE_CHECKING:
 class JobSettings:
     """Everything of a run that does not differ from row to row.
 
-    Results go under ``output_prefix`` in the store ``output_root``; ``batch`` is how many frames
-    the model is given at once.
+    Results go under ``output_prefix`` in the store ``output_root``; logged detections are looked
+    for there, or under ``logs`` if an earlier run has written elsewhere. ``batch`` is how many
+    frames the model is given at once. ``audit`` None looks at a sample of what was masked again,
+    but does not start the model for that alone where logged detections are used.
     """
 
     output_root: str
@@ -33,6 +41,8 @@ class JobSettings:
     cut: CutSettings = field(default_factory=CutSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
     batch: int = 8
+    logs: Location | None = None
+    audit: AuditMode | None = None
 
 
 @dataclass(frozen=True)
@@ -55,30 +65,70 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """A log that is in the output, whole; its key is relative to the output's prefix."""
+
+    key: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Detections that an earlier run has logged.
+
+    ``pts``: ``(n_frames,)`` int64, the times of the frames that were inspected. ``kept`` is None if
+    the log is not in the output of this run.
+    """
+
+    detections: Detections
+    pts: NDArray[np.int64]
+    kept: Kept | None
+
+
+@dataclass(frozen=True)
 class Seen:
-    """All that was seen in a video, and under which names the result is to be published."""
+    """All that was seen in a video, what is to be masked, and the names of the result.
+
+    ``kept`` is the log that the detections were read from, if they were and it is in the output.
+    With ``reasons`` a person is to look at the result first.
+    """
 
     row_key: str
     video_id: str
     survey: Survey
     card: ModelCard
+    detect_settings: str
     detections: Detections
-    outcome: Outcome
-    n_masked_frames: int
+    kept: Kept | None
+    plan: MaskPlan
+    reasons: tuple[str, ...]
     detect_id: str
     work_id: str
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of the video if all goes well."""
+        if self.reasons:
+            return "review"
+        return "masked" if self.plan.n_masked_frames else "clean"
 
 
 @dataclass(frozen=True)
 class Published:
-    """A result that is in the store, put there now or by an earlier run (``reused``)."""
+    """A result that is in the store, put there now or by an earlier run (``reused``).
+
+    ``reason`` says why a person is to look at it, if the outcome is ``review``.
+    """
 
     output_key: str
     output_sha256: str
     output_bytes: int
     detections_key: str
     detections_sha256: str
+    plan_key: str
+    plan_sha256: str
     outcome: Outcome
+    reason: str | None
     n_frames: int
     n_masked_frames: int
     n_detections: int

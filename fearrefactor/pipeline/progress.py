@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Called from one thread. Frames count once when detected and once more when rendered."""
+    """Called from one thread. Frames count each time they are detected, rendered or audited."""
 
     def add_work(self, n_frames: int) -> None:
         """So many more frames are to be done."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from fearrefactor.core.identity import detections_key, video_key
+from fearrefactor.core.identity import plan_key, video_key
+from fearrefactor.core.report import printable
 from fearrefactor.errors import AlreadyExistsError, NotFoundError, StoreError
 from fearrefactor.pipeline.job import Published
-from fearrefactor.storage.detection_log import write_detections
+from fearrefactor.pipeline.logs import Logs, sha256_of
+from fearrefactor.storage.plan_log import write_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from fearrefactor.core.report import Outcome
-    from fearrefactor.pipeline.job import Seen
-    from fearrefactor.storage.objects import ObjectStore
+    from fearrefactor.pipeline.job import Kept, Seen
+    from fearrefactor.storage.objects import ObjectStat, ObjectStore
+
+#: Metadata of S3 is ASCII and small, and the checksums need most of it.
+_REASON_LIMIT: Final = 400
 
 
 @dataclass(frozen=True)
@@ -27,55 +30,50 @@ class Output:
     store: ObjectStore
     prefix: str
 
-    def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+    @property
+    def logs(self) -> Logs:
+        """The logs beside the results."""
+        return Logs(self.store, self.prefix)
+
+    def find(self, row_key: str, work_id: str) -> Published | None:
         """The result of the same work, if an earlier run published it and all of it is there."""
-        for listed in self.store.list(self.prefix + video_key(row_key, work_id, ".")):
-            found = self.store.stat(listed.key)
-            if found.metadata.get("work-id") == work_id:
-                logged = self.prefix + detections_key(row_key, detect_id)
-                try:
-                    self._sha256_of_log(logged, detect_id)
-                except NotFoundError:
-                    return None
-                return self._reused(found.key, found.size_bytes, logged, found.metadata)
+        # One that a person was to look at comes first: it was put there for a reason.
+        for outcome in ("review", "masked"):
+            place = video_key(row_key, work_id, ".", outcome)
+            for listed in self.store.list(self.prefix + place):
+                found = self.store.stat(listed.key)
+                if found.metadata.get("work-id") == work_id:
+                    return self._reused(found)
         return None
 
     def publish(self, seen: Seen, result: Path) -> Published:
-        """Upload the detections, then the video, both create-only: the video is the commit point.
+        """Upload logs and plan, then the video, all create-only: the video is the commit point.
 
         Raises:
             StoreError: the store does not take them.
         """
-        log = result.with_name("detections.parquet")
-        write_detections(
-            log,
-            seen.detections,
-            video_id=seen.video_id,
-            index=seen.survey.index,
-            card=seen.card,
-            detect_id=seen.detect_id,
-        )
-        log_key = self.prefix + detections_key(seen.row_key, seen.detect_id)
-        log_sha256 = sha256_of(log)
-        try:
-            self.store.create(log_key, log, {"detect-id": seen.detect_id, "sha256": log_sha256})
-        except AlreadyExistsError:  # the same id is the same answer: another policy, same video
-            log_sha256 = self._sha256_of_log(log_key, seen.detect_id)
+        detections = seen.kept or self.logs.keep_detections(seen, result.parent)
+        plan = self._keep_plan(seen, result.parent)
         told = {
             "work-id": seen.work_id,
             "source-sha256": seen.survey.sha256,
             "sha256": sha256_of(result),
-            "detections-sha256": log_sha256,
+            "detections-key": detections.key,
+            "detections-sha256": detections.sha256,
+            "plan-key": plan.key,
+            "plan-sha256": plan.sha256,
             "outcome": seen.outcome,
             "frames": str(seen.survey.index.n_frames),
-            "masked-frames": str(seen.n_masked_frames),
+            "masked-frames": str(seen.plan.n_masked_frames),
             "detections": str(len(seen.detections)),
+            **({"reason": _in_ascii("; ".join(seen.reasons))} if seen.reasons else {}),
         }
-        key = self.prefix + video_key(seen.row_key, seen.work_id, result.suffix)
+        place = video_key(seen.row_key, seen.work_id, result.suffix, seen.outcome)
+        key = self.prefix + place
         try:
             self.store.create(key, result, told)
         except AlreadyExistsError as error:
-            there = self.find(seen.row_key, seen.detect_id, seen.work_id)
+            there = self.find(seen.row_key, seen.work_id)
             if there is None:
                 raise StoreError(
                     f"{self.store.uri(key)} is there and is not this video; move it away"
@@ -85,52 +83,61 @@ class Output:
             output_key=key,
             output_sha256=told["sha256"],
             output_bytes=result.stat().st_size,
-            detections_key=log_key,
-            detections_sha256=log_sha256,
+            detections_key=self.prefix + detections.key,
+            detections_sha256=detections.sha256,
+            plan_key=self.prefix + plan.key,
+            plan_sha256=plan.sha256,
             outcome=seen.outcome,
+            reason=told.get("reason"),
             n_frames=seen.survey.index.n_frames,
-            n_masked_frames=seen.n_masked_frames,
+            n_masked_frames=seen.plan.n_masked_frames,
             n_detections=len(seen.detections),
             reused=False,
             seconds={},
         )
 
-    def _sha256_of_log(self, key: str, detect_id: str) -> str:
-        """As its writer told it.
+    def _keep_plan(self, seen: Seen, folder: Path) -> Kept:
+        path = folder / "plan.parquet"
+        write_plan(
+            path,
+            seen.plan,
+            video_id=seen.video_id,
+            index=seen.survey.index,
+            card=seen.card,
+            work_id=seen.work_id,
+        )
+        key = plan_key(seen.row_key, seen.work_id)
+        return self.logs.keep(key, path, {"work-id": seen.work_id})
 
-        Raises:
-            NotFoundError: there is none.
-            StoreError: what is there are not these detections.
-        """
-        told = self.store.stat(key).metadata
-        if told.get("detect-id") != detect_id or "sha256" not in told:
-            raise StoreError(
-                f"{self.store.uri(key)} is there and holds other detections; move it away"
-            )
-        return told["sha256"]
-
-    def _reused(
-        self, key: str, size_bytes: int, log_key: str, told: Mapping[str, str]
-    ) -> Published | None:
+    def _reused(self, video: ObjectStat) -> Published | None:
+        """As its writer told it; None if that is not all, or a log that it names is gone."""
+        told = video.metadata
         try:
+            for log in ("detections", "plan"):
+                there = self.store.stat(self.prefix + told[f"{log}-key"])
+                if there.metadata.get("sha256") != told[f"{log}-sha256"]:
+                    return None
             return Published(
-                output_key=key,
+                output_key=video.key,
                 output_sha256=told["sha256"],
-                output_bytes=size_bytes,
-                detections_key=log_key,
+                output_bytes=video.size_bytes,
+                detections_key=self.prefix + told["detections-key"],
                 detections_sha256=told["detections-sha256"],
+                plan_key=self.prefix + told["plan-key"],
+                plan_sha256=told["plan-sha256"],
                 outcome=cast("Outcome", told["outcome"]),
+                reason=told.get("reason"),
                 n_frames=int(told["frames"]),
                 n_masked_frames=int(told["masked-frames"]),
                 n_detections=int(told["detections"]),
                 reused=True,
                 seconds={},
             )
-        except (KeyError, ValueError):  # not written by us: do the work, and fail on the key
+        except (NotFoundError, KeyError, ValueError):  # do the work; what is there is not changed
             return None
 
 
-def sha256_of(path: Path) -> str:
-    """Sha256 of a file in hex, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _in_ascii(text: str) -> str:
+    """``text`` as metadata can hold it."""
+    line = printable(text, _REASON_LIMIT).encode("ascii", "backslashreplace").decode()
+    return line[:_REASON_LIMIT].strip()

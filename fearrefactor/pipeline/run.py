@@ -12,38 +12,34 @@ from fearrefactor.errors import FearRefactorError, ManifestError
 from fearrefactor.pipeline.video import VideoRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from fearrefactor.core.policy import Policy
-    from fearrefactor.pipeline.video import RunContext
+    from fearrefactor.pipeline.progress import Progress
+    from fearrefactor.pipeline.stages import RunContext
     from fearrefactor.storage.manifest_file import RawRow
 
 
-async def run_rows(
-    rows: Iterable[RawRow],
-    policy_of: Callable[[Row], Policy],
-    context: RunContext,
+async def run_videos(
+    videos: Iterable[VideoRun | VideoReport],
+    progress: Progress,
     max_in_flight: int,
     on_report: Callable[[VideoReport], None],
 ) -> None:
-    """Do every row; ``on_report`` is called once for each, in the order in which they end.
+    """Do every video; ``on_report`` is called once for each, in the order in which they end.
 
-    Rows are read only as videos end: a manifest of any length takes the same memory, but for eight
-    bytes an id by which duplicates are known.
+    A video of which there is a report has ended already. Videos are asked for only as others end:
+    a manifest of any length takes the same memory.
     """
-    seen: set[bytes] = set()
     running: set[asyncio.Task[VideoReport]] = set()
 
     def end(report: VideoReport) -> None:
         on_report(report)
-        context.progress.did_video(report)
+        progress.did_video(report)
 
-    for raw in rows:
-        try:
-            row = _row(raw, seen)
-            video = VideoRun(row, policy_of(row), context)
-        except FearRefactorError as error:
-            end(_refused(raw, error))
+    for video in videos:
+        if isinstance(video, VideoReport):
+            end(video)
             continue
         running.add(asyncio.create_task(video.run()))
         while len(running) >= max_in_flight:
@@ -54,6 +50,39 @@ async def run_rows(
         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             end(task.result())
+
+
+def requested(
+    rows: Iterable[RawRow], policy_of: Callable[[Row], Policy], context: RunContext
+) -> Iterator[VideoRun | VideoReport]:
+    """The videos that a manifest names; a row takes eight bytes, by which duplicates are known."""
+    seen: set[bytes] = set()
+    for raw in rows:
+        try:
+            row = _row(raw, seen)
+            yield VideoRun(row, policy_of(row), context)
+        except FearRefactorError as error:
+            yield _refused(raw, error)
+
+
+def rendered_again(
+    reports: Iterable[VideoReport], policy: Policy, context: RunContext
+) -> Iterator[VideoRun | VideoReport]:
+    """The videos of an earlier run, from what it saw: other content than then is refused."""
+    for told in reports:
+        if told.detections_key is None:
+            yield VideoReport(
+                row=told.row,
+                id=told.id,
+                uri=told.uri,
+                outcome="failed",
+                code="no_detections",
+                reason=f"the earlier run has logged none: it ended as {told.code or told.outcome}",
+                extra=told.extra,
+            )
+        else:
+            row = Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
+            yield VideoRun(row, policy, context)
 
 
 def _row(raw: RawRow, seen: set[bytes]) -> Row:

@@ -1,81 +1,50 @@
 """One video from its row to its report, whoever does the steps.
 
-The order of things, what is retried and what fails a video stand here and nowhere else; ``Stages``
-says who does a step: this process (``pipeline/inline.py``) or actors of a cluster.
+The order of things, what is retried and what fails a video stand here and nowhere else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from fearrefactor.core import identity
-from fearrefactor.core.detections import join
 from fearrefactor.core.decide import decide
+from fearrefactor.core.detections import concatenate, join
+from fearrefactor.core.leaks import modes_as_close
 from fearrefactor.core.report import VideoReport, printable
-from fearrefactor.errors import FearRefactorError, FidelityError, MediaError, WorkerLostError
+from fearrefactor.core.verdict import review_reasons
+from fearrefactor.errors import (
+    FearRefactorError,
+    FidelityError,
+    LeakError,
+    MediaError,
+    SourceChangedError,
+    WorkerLostError,
+)
+from fearrefactor.pipeline.audit import render_without_leaks
 from fearrefactor.pipeline.job import Seen
 from fearrefactor.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 
     from fearrefactor.core.detections import Detections
+    from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.manifest import Row
-    from fearrefactor.core.model import ModelCard
-    from fearrefactor.core.plan import MaskPlan, Region
+    from fearrefactor.core.plan import MaskPlan
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
-    from fearrefactor.pipeline.job import JobSettings, PinnedSource, Published, Survey
-    from fearrefactor.pipeline.progress import Progress
+    from fearrefactor.pipeline.job import Logged, PinnedSource, Published
+    from fearrefactor.pipeline.stages import RunContext
 
 _MAX_DEATHS = 3
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-
-
-class Stages(Protocol):
-    """Who does the steps of videos. Each may be called for several videos at once.
-
-    What ``render`` answers is only ever handed on to ``finish`` of the same stages.
-    """
-
-    card: ModelCard
-    detect_settings: str
-
-    async def survey(self, uri: str) -> Survey:
-        """Pin, checksum and index a source."""
-        ...
-
-    async def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
-        ...
-
-    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
-        """Detections of a segment, and seconds."""
-        ...
-
-    async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
-    ) -> tuple[Any, float]:
-        """A masked segment, encoded, and seconds."""
-        ...
-
-    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
-        """Assemble, verify and publish."""
-        ...
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """What all rows of a run share; ``versions`` of what decides the result, by name."""
-
-    settings: JobSettings
-    stages: Stages
-    progress: Progress
-    versions: Mapping[str, str]
 
 
 class VideoRun:
@@ -100,6 +69,11 @@ class VideoRun:
             "policy_digest": policy.digest(),
             "versions": dict(context.versions),
             "notes": [],
+            "detections_reused": False,
+            "n_model_frames": 0,
+            "audit": "none",
+            "n_audited_frames": 0,
+            "n_leaks": 0,
         }
 
     async def run(self) -> VideoReport:
@@ -115,12 +89,16 @@ class VideoRun:
         return VideoReport(
             **self._report,
             outcome=published.outcome,
+            code="review" if published.outcome == "review" else None,
+            reason=published.reason,
             reused=published.reused,
             output_key=published.output_key,
             output_sha256=published.output_sha256,
             output_bytes=published.output_bytes,
             detections_key=published.detections_key,
             detections_sha256=published.detections_sha256,
+            plan_key=published.plan_key,
+            plan_sha256=published.plan_sha256,
             n_masked_frames=published.n_masked_frames,
             n_detections=published.n_detections,
             seconds=self._watch.seconds(),
@@ -132,13 +110,15 @@ class VideoRun:
         survey = await self._surviving(lambda: self._stages.survey(self._row.uri))
         index = survey.index
         self._watch.add(survey.seconds)
+        if self._row.sha256 not in {None, survey.sha256}:
+            raise SourceChangedError(
+                f"expected content with the sha256 {self._row.sha256}, got {survey.sha256}: "
+                "it is no longer what an earlier run saw; mask it anew"
+            )
         detect = identity.detect_id(
             survey.sha256,
             self._stages.card.sha256,
             f"{self._stages.detect_settings} {self._stages.card.runtime}",
-        )
-        work = identity.work_id(
-            detect, self._policy.digest(), self._settings.render.model_dump_json()
         )
         self._report |= {
             "input_sha256": survey.sha256,
@@ -146,27 +126,57 @@ class VideoRun:
             "n_frames": index.n_frames,
             "duration_s": index.info.duration_s,
             "detect_id": detect,
-            "work_id": work,
         }
         self._report["notes"] += index.info.unusual
-        there = await self._surviving(lambda: self._stages.find(self._row.key, detect, work))
+        there = await self._find(detect)
         if there is not None:
             return there
-        detections = await self._detect(survey.source, index)
+        logged = await self._logged(detect, index)
+        work = self._audited(detect, self._settings.audit or ("none" if logged else "sampled"))
+        detections = logged.detections if logged else await self._detect(survey.source, index)
         with self._watch.stage("decide"):
             plan = decide(detections, self._policy, self._stages.card, index.canvas)
+            reasons = review_reasons(plan, self._policy, index.canvas)
         seen = Seen(
             row_key=self._row.key,
             video_id=self._row.id,
             survey=survey,
             card=self._stages.card,
+            detect_settings=self._stages.detect_settings,
             detections=detections,
-            outcome="masked" if plan.n_masked_frames else "clean",
-            n_masked_frames=plan.n_masked_frames,
+            kept=logged.kept if logged else None,
+            plan=plan,
+            reasons=reasons,
             detect_id=detect,
             work_id=work,
         )
         return await self._finish(seen, plan)
+
+    async def _find(self, detect: str) -> Published | None:
+        """A result that was audited as closely as this run wants it, or more so."""
+        for mode in modes_as_close(self._settings.audit):
+            work = self._audited(detect, mode)
+            there = await self._surviving(
+                lambda work=work: self._stages.find(self._row.key, work)  # type: ignore[misc]
+            )
+            if there is not None:
+                return there
+        return None
+
+    def _audited(self, detect: str, mode: AuditMode) -> str:
+        """The id of this work if it is audited so, which the report is told."""
+        settings = f"{self._settings.render.model_dump_json()} audit {mode}"
+        work = identity.work_id(detect, self._policy.digest(), settings)
+        self._report |= {"work_id": work, "audit": mode}
+        return work
+
+    async def _logged(self, detect_id: str, index: VideoIndex) -> Logged | None:
+        """What an earlier run saw in the very same frames."""
+        found = await self._surviving(lambda: self._stages.logged(self._row.key, detect_id))
+        if found is None or not np.array_equal(found.pts, index.pts):
+            return None
+        self._report["detections_reused"] = True
+        return found
 
     async def _detect(self, source: PinnedSource, index: VideoIndex) -> Detections:
         self._progress.add_work(index.n_frames)
@@ -174,6 +184,7 @@ class VideoRun:
         async def one(task: SegmentTask) -> Detections:
             found, seconds = await self._surviving(lambda: self._stages.detect(source, task))
             self._watch.add({"detect": seconds})
+            self._report["n_model_frames"] += len(found.frames)
             self._progress.did_frames(task.segment.n_frames)
             return found
 
@@ -193,23 +204,63 @@ class VideoRun:
                 return await self._surviving(lambda: self._stages.finish(seen, None))
             except FidelityError as error:
                 self._report["notes"].append(f"rendered whole: the copy was not faithful: {error}")
-        rendered = await self._render(seen, plan)
-        return await self._surviving(lambda: self._stages.finish(seen, rendered))
+        mode = self._report["audit"]
+        masked = await render_without_leaks(
+            seen, self._policy, mode, lambda *what: self._render(seen.survey.source, *what)
+        )
+        self._report["n_leaks"] = masked.n_leaks
+        self._report["notes"] += masked.notes
+        if masked.still_found is not None and self._policy.on_leak == "fail":
+            raise LeakError(masked.still_found)
+        if masked.n_leaks:
+            reasons = review_reasons(masked.plan, self._policy, seen.survey.index.canvas)
+            if masked.still_found is not None:
+                reasons = (*reasons, masked.still_found)
+            seen = replace(seen, plan=masked.plan, reasons=reasons)
+        return await self._surviving(lambda: self._stages.finish(seen, masked.rendered))
 
-    async def _render(self, seen: Seen, plan: MaskPlan) -> list[Any]:
-        source, index = seen.survey.source, seen.survey.index
-        self._progress.add_work(index.n_frames)
+    async def _render(
+        self,
+        source: PinnedSource,
+        tasks: Sequence[SegmentTask],
+        plan: MaskPlan,
+        audited: Sequence[int],
+    ) -> list[tuple[Any, Detections]]:
+        """Segments after a plan, and what the model sees in the ``audited`` of their frames."""
 
-        async def one(task: SegmentTask) -> object:
-            regions = plan.between(task.segment.first_frame, task.segment.end_frame)
+        async def one(task: SegmentTask) -> tuple[Any, Detections]:
+            segment = task.segment
+            regions = plan.between(segment.first_frame, segment.end_frame)
             packets, seconds = await self._surviving(
                 lambda: self._stages.render(source, task, regions)
             )
             self._watch.add({"render": seconds})
-            self._progress.did_frames(task.segment.n_frames)
-            return packets
+            self._progress.did_frames(segment.n_frames)
+            frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
+            return packets, await self._audit(source, task, packets, frames)
 
-        return await _all(one(task) for task in index.tasks())
+        self._progress.add_work(sum(task.segment.n_frames for task in tasks))
+        return await _all(one(task) for task in tasks)
+
+    async def _audit(
+        self, source: PinnedSource, task: SegmentTask, packets: object, frames: list[int]
+    ) -> Detections:
+        if not frames:
+            return concatenate([])
+        self._progress.add_work(len(frames))
+        found, seconds = await self._surviving(
+            lambda: self._stages.audit(source, task, packets, frames)
+        )
+        if found.frames.tolist() != frames:
+            raise MediaError(
+                f"expected {len(frames)} frames of segment {task.segment.index} to be audited, "
+                f"got {len(found.frames)}"
+            )
+        self._watch.add({"audit": seconds})
+        self._report["n_model_frames"] += len(frames)
+        self._report["n_audited_frames"] += len(frames)
+        self._progress.did_frames(len(frames))
+        return found
 
     async def _surviving(self, step: Callable[[], Awaitable[_T]]) -> _T:
         """Do a step again when the process that did it died; after three deaths it is the video."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 from fearrefactor.errors import MediaError, ModelError
 from fearrefactor.media.child import MediaChild
+from fearrefactor.pipeline.audit import RenderedFrames
 from fearrefactor.pipeline.detect import detect_segment
 from fearrefactor.pipeline.job import PinnedSource, Published, Survey
+from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.publish import Output
 from fearrefactor.pipeline.stopwatch import Stopwatch
 from fearrefactor.storage.locations import locate, open_store
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import JobSettings, Seen
+    from fearrefactor.pipeline.job import JobSettings, Logged, Seen
     from fearrefactor.storage.reader import ObjectReader
     from fearrefactor.vision.segmenter import Segmenter
 
@@ -41,6 +43,12 @@ class VideoWorker:
         self._segmenter = segmenter
         self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-", dir=scratch)
         self._output = Output(open_store(settings.output_root, settings.s3), settings.output_prefix)
+        place = settings.logs
+        self._logs = (
+            self._output.logs
+            if place is None
+            else Logs(open_store(place.store_root, settings.s3), place.key)
+        )
         self._child: MediaChild | None = None
         self._child_of: PinnedSource | None = None
 
@@ -76,14 +84,25 @@ class VideoWorker:
             index = child.index(self._settings.limits, self._settings.cut)
         return Survey(source, sha256, index, watch.seconds())
 
-    def find(self, row_key: str, detect_id: str, work_id: str) -> Published | None:
+    def find(self, row_key: str, work_id: str) -> Published | None:
         """What an earlier run published for the same work."""
-        return self._output.find(row_key, detect_id, work_id)
+        return self._output.find(row_key, work_id)
+
+    def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """Detections that an earlier run has logged, read whole; None where there are none."""
+        found = self._logs.detections(row_key, detect_id)
+        if found is None or self._settings.logs is None:
+            return found
+        return replace(found, kept=None)
 
     def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of one segment, and the seconds they took."""
         if self._segmenter is None:
-            raise ModelError("this worker has no model")
+            raise ModelError(
+                "no detections of this content, by this model and its settings, are logged, and "
+                "there is no model here; mask it anew",
+                code="no_detections",
+            )
         watch = Stopwatch()
         with watch.stage("detect"), self._working_on(source) as child:
             found = detect_segment(child, task, self._segmenter, self._settings.batch)
@@ -95,6 +114,21 @@ class VideoWorker:
         """Packed packets of one masked segment, in pieces."""
         with self._working_on(source) as child:
             yield from child.render(task, regions, self._settings.render)
+
+    def audit(
+        self, source: PinnedSource, task: SegmentTask, rendered: Path, frames: Sequence[int]
+    ) -> tuple[Detections, float]:
+        """Detections in some frames of a rendered segment, and the seconds they took.
+
+        ``rendered``: a file of its packed packets; ``frames``: indices in the video, ascending.
+        """
+        if self._segmenter is None:
+            raise ModelError("there is no model here to audit with; use --audit none")
+        watch = Stopwatch()
+        with watch.stage("audit"), self._working_on(source) as child:
+            again = RenderedFrames(child, rendered, frames, self._settings.render)
+            found = detect_segment(again, task, self._segmenter, self._settings.batch)
+        return found, watch.seconds()["audit"]
 
     def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
         """Put a result together, have it verified by another process, publish it.

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from fearrefactor.core.detections import Detections
+from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import Mask
 from fearrefactor.errors import StoreError
-from fearrefactor.storage.parquet_file import created, opened
+from fearrefactor.storage.parquet_file import created, metadata_of, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fearrefactor.core.model import ModelCard
+    from numpy.typing import NDArray
+
     from fearrefactor.core.video import VideoIndex
 
 ROWS_PER_GROUP = 1 << 16
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
 #: Boxes are xyxy in upright source pixels, right and bottom exclusive; ``mask_rle`` is COCO's
-#: compressed counts of a mask of ``mask_height`` × ``mask_width`` over the whole upright frame.
+#: compressed counts of a mask of ``mask_height`` × ``mask_width`` over the whole upright frame;
+#: ``surround_*`` is the mean colour just around it.
 SCHEMA = pa.schema(
     [
         pa.field("video_id", pa.string(), nullable=False),
@@ -45,16 +49,23 @@ SCHEMA = pa.schema(
         pa.field("mask_rle", pa.string(), nullable=False),
         pa.field("mask_height", pa.int32(), nullable=False),
         pa.field("mask_width", pa.int32(), nullable=False),
+        pa.field("surround_r", pa.uint8(), nullable=False),
+        pa.field("surround_g", pa.uint8(), nullable=False),
+        pa.field("surround_b", pa.uint8(), nullable=False),
         pa.field("model", _NAME, nullable=False),
         pa.field("segment", pa.int32(), nullable=False),
     ]
 )
-#: Metadata keys of every file, all strings; ``versions`` is JSON.
+_SIDES = ("x1", "y1", "x2", "y2")
+_SURROUND = ("surround_r", "surround_g", "surround_b")
+#: Metadata keys of every file, all strings; ``model_card`` and ``versions`` are JSON.
 METADATA_KEYS = (
     "video_id",
     "detect_id",
     "model",
     "model_sha256",
+    "model_card",
+    "detect_settings",
     "n_frames",
     "time_base",
     "versions",
@@ -69,8 +80,12 @@ def write_detections(
     index: VideoIndex,
     card: ModelCard,
     detect_id: str,
+    detect_settings: str,
 ) -> None:
-    """Write all that was seen in a video; the same input gives the same bytes.
+    """Write all instances that were seen in a video; the same input gives the same bytes.
+
+    The metadata holds all that is needed to work on without the model. The sketches of the frames
+    go into a file of their own, see ``frame_log``.
 
     Raises:
         ValueError: not every frame of ``index`` was inspected, or a class that ``card`` lacks.
@@ -92,6 +107,8 @@ def write_detections(
         "detect_id": detect_id,
         "model": card.name,
         "model_sha256": card.sha256,
+        "model_card": card.model_dump_json(),
+        "detect_settings": detect_settings,
         "n_frames": str(index.n_frames),
         "time_base": str(index.info.time_base),
         "versions": json.dumps(_versions(), sort_keys=True),
@@ -104,41 +121,49 @@ def write_detections(
             write(pa.table(columns, schema=schema))
 
 
-def read_detections(path: Path) -> tuple[Detections, dict[str, str]]:
+def read_detections(path: Path, sketch: NDArray[np.uint8]) -> tuple[Detections, dict[str, str]]:
     """What ``write_detections`` was given, exactly, with the file's metadata.
+
+    ``sketch``: ``(n_frames, SKETCH)`` uint8, from the video's frame log.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StoreError: it is damaged, is not such a file, or has another number of frames.
+    """
+    with opened(path, SCHEMA) as file:
+        table = file.read()
+        said = metadata_of(file, path, METADATA_KEYS)
+    columns = {name: table[name] for name in SCHEMA.names}
+    sizes = (columns[name].to_pylist() for name in ("mask_rle", "mask_height", "mask_width"))
+    try:
+        detections = Detections(
+            frames=np.arange(int(said["n_frames"]), dtype=np.int64),
+            sketch=sketch,
+            frame=columns["frame"].to_numpy(),
+            class_id=columns["class_id"].to_numpy(),
+            score=columns["score"].to_numpy(),
+            box=np.stack([columns[side].to_numpy() for side in _SIDES], axis=1),
+            mask=tuple(starmap(Mask, zip(*sizes, strict=True))),
+            surround=np.stack([columns[name].to_numpy() for name in _SURROUND], axis=1),
+        )
+    except ValueError as error:
+        raise StoreError(f"{path} holds no valid detections: {error}") from error
+    return detections, said
+
+
+def read_model(path: Path) -> tuple[ModelCard, str]:
+    """The card of the model that saw what a file holds, and the settings it looked with.
 
     Raises:
         NotFoundError: there is no such file.
         StoreError: it is damaged, or is not such a file.
     """
     with opened(path, SCHEMA) as file:
-        table = file.read()
-        raw = file.schema_arrow.metadata or {}
-    said = {key: raw[key.encode()].decode() for key in METADATA_KEYS if key.encode() in raw}
-    if len(said) != len(METADATA_KEYS):
-        missing = [key for key in METADATA_KEYS if key not in said]
-        raise StoreError(f"{path} is no detection file: its metadata lacks {', '.join(missing)}")
-    columns = {name: table[name] for name in SCHEMA.names}
+        said = metadata_of(file, path, METADATA_KEYS)
     try:
-        detections = Detections(
-            frames=np.arange(int(said["n_frames"]), dtype=np.int64),
-            frame=columns["frame"].to_numpy(),
-            class_id=columns["class_id"].to_numpy(),
-            score=columns["score"].to_numpy(),
-            box=np.stack([columns[side].to_numpy() for side in ("x1", "y1", "x2", "y2")], axis=1),
-            mask=tuple(
-                Mask(counts, height, width)
-                for counts, height, width in zip(
-                    columns["mask_rle"].to_pylist(),
-                    columns["mask_height"].to_pylist(),
-                    columns["mask_width"].to_pylist(),
-                    strict=True,
-                )
-            ),
-        )
+        return ModelCard.model_validate_json(said["model_card"]), said["detect_settings"]
     except ValueError as error:
-        raise StoreError(f"{path} holds no valid detections: {error}") from error
-    return detections, said
+        raise StoreError(f"{path} holds no valid model card: {error}") from error
 
 
 def _columns(
@@ -146,6 +171,7 @@ def _columns(
 ) -> dict[str, Any]:
     frame, box = detections.frame[rows], detections.box[rows]
     class_id, masks = detections.class_id[rows], detections.mask[rows]
+    surround = detections.surround[rows]
     shown, at = np.unique(frame, return_inverse=True)
     times = np.array([index.time_s(int(one)) for one in shown], np.float64)
     starts = [segment.first_frame for segment in index.segments]
@@ -157,13 +183,11 @@ def _columns(
         "class_id": class_id,
         "class": pa.DictionaryArray.from_arrays(class_id, list(card.classes)),
         "score": detections.score[rows],
-        "x1": box[:, 0],
-        "y1": box[:, 1],
-        "x2": box[:, 2],
-        "y2": box[:, 3],
+        **{side: box[:, number] for number, side in enumerate(_SIDES)},
         "mask_rle": [mask.counts for mask in masks],
         "mask_height": [mask.height for mask in masks],
         "mask_width": [mask.width for mask in masks],
+        **{name: surround[:, number] for number, name in enumerate(_SURROUND)},
         "model": pa.DictionaryArray.from_arrays(np.zeros(len(frame), np.int32), [card.name]),
         "segment": (np.searchsorted(starts, frame, side="right") - 1).astype(np.int32),
     }

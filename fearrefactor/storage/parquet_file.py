@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from fearrefactor.errors import NotFoundError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
 
@@ -58,6 +58,22 @@ def opened(path: Path, schema: Any) -> Iterator[Any]:
         if found.names != schema.names or found.types != schema.types:
             raise StoreError(f"{path}: expected columns {schema.names}, got {found.names}")
         yield file
+
+
+def metadata_of(file: Any, path: Path, keys: Collection[str]) -> dict[str, str]:
+    """The values that a ``ParquetFile`` holds under ``keys``; ``path`` is for messages.
+
+    Raises:
+        StoreError: some are missing, or are no text.
+    """
+    raw = file.schema_arrow.metadata or {}
+    missing = [key for key in keys if key.encode() not in raw]
+    if missing:
+        raise StoreError(f"{path} is no such file: its metadata lacks {', '.join(missing)}")
+    try:
+        return {key: raw[key.encode()].decode() for key in keys}
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{path}: its metadata is no text: {error}") from error
 
 
 @contextlib.contextmanager

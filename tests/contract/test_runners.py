@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fake_stages import Tally
@@ -22,8 +23,8 @@ from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.run import run_rows
-from fearrefactor.pipeline.video import RunContext
+from fearrefactor.pipeline.run import requested, run_videos
+from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.manifest_file import RawRow
 from fearrefactor.storage.s3 import S3Settings
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from fearrefactor.core.report import VideoReport
-    from fearrefactor.pipeline.video import Stages
+    from fearrefactor.pipeline.stages import Stages
 
 pytestmark = pytest.mark.timeout(240)
 STREET = (
@@ -82,14 +83,19 @@ async def collect(
 ) -> dict[str, VideoReport]:
     reports: list[VideoReport] = []
     context = RunContext(settings, stages, Tally(), {})
-    await run_rows(rows_in(sources), lambda _: policy, context, max_in_flight, reports.append)
+    await run_videos(
+        requested(rows_in(sources), lambda _: policy, context),
+        context.progress,
+        max_in_flight,
+        reports.append,
+    )
     assert [report.reason for report in reports if report.outcome == "failed"] == []
     return {report.id: report for report in reports}
 
 
 def run_inline(settings: JobSettings, sources: Path) -> dict[str, VideoReport]:
     with VideoWorker(settings, LampFinder(), Path(settings.output_root).parent) as worker:
-        stages = InlineStages(worker, LampFinder(), "stub")
+        stages = InlineStages(worker, LampFinder().card, "stub")
         return asyncio.run(collect(stages, settings, sources, POLICY, 1))
 
 
@@ -112,7 +118,7 @@ def same_results(
     for name, mine in ours.items():
         other = theirs[name]
         assert told(mine) == told(other)
-        for key in (mine.detections_key, mine.output_key):
+        for key in (mine.detections_key, mine.plan_key, mine.output_key):
             assert digest(output(0) / str(key)) == digest(output(1) / str(key))
         frames = zip(
             decoded(output(0) / str(mine.output_key)),
@@ -143,21 +149,69 @@ def test_ray_gives_what_one_process_gives(sources: Path, tmp_path: Path, n_worke
     same_results(inline, ray, lambda which: tmp_path / str(which))
 
 
-@pytest.mark.parametrize("min_segment_frames", [13, 24, 1000])
-def test_how_a_video_is_cut_changes_nothing_that_is_seen(
-    sources: Path, tmp_path: Path, min_segment_frames: int
+@pytest.fixture(scope="module")
+def long_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a film of eight closed GOPs; lamps cross their borders and each other."""
+    folder = tmp_path_factory.mktemp("long")
+    lit = {"red": range(6, 60), "green": [*range(20, 48), *range(51, 90)]}
+    (folder / "long.mp4").write_bytes(clip(lit, 96, seed=4))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def uncut(long_film: Path, tmp_path_factory: pytest.TempPathFactory) -> Logs:
+    """What one process logs of the long film as one segment."""
+    output = tmp_path_factory.mktemp("uncut")
+    return logs_of(run_inline(job(output / "out", 1000), long_film)["long"], output / "out")
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Detections but for their segments, frames and plan of a video; the number of segments."""
+
+    tables: tuple[pa.Table, ...]
+    n_segments: int
+
+
+def logs_of(report: VideoReport, output: Path) -> Logs:
+    detections = pq.read_table(output / str(report.detections_key))
+    frames = str(report.detections_key).replace("detections/", "frames/")
+    return Logs(
+        tables=(
+            detections.drop_columns("segment"),
+            pq.read_table(output / frames),
+            pq.read_table(output / str(report.plan_key)),
+        ),
+        n_segments=len(set(detections["segment"].to_pylist())),
+    )
+
+
+def same_logs(one: Logs, other: Logs) -> None:
+    for mine, theirs in zip(one.tables, other.tables, strict=True):
+        assert len(mine) > 0
+        assert mine.equals(theirs)
+        assert mine.schema.metadata == theirs.schema.metadata
+
+
+@pytest.mark.parametrize(("min_segment_frames", "n_segments"), [(12, 8), (48, 2)])
+def test_how_a_video_is_cut_changes_nothing_that_is_seen_or_planned(
+    long_film: Path, uncut: Logs, tmp_path: Path, min_segment_frames: int, n_segments: int
 ) -> None:
-    fine = run_inline(job(tmp_path / "0", 12), sources)
-    coarse = run_inline(job(tmp_path / "1", min_segment_frames), sources)
-    for name, report in fine.items():
-        assert report.n_masked_frames == coarse[name].n_masked_frames
-        first, second = (
-            pq.read_table(tmp_path / which / str(report.detections_key)) for which in ("0", "1")
-        )
-        assert first.drop_columns("segment").equals(second.drop_columns("segment"))
-        assert first.schema.metadata == second.schema.metadata
-    walked = pq.read_table(tmp_path / "0" / str(fine["walk"].detections_key))
-    assert set(walked["segment"].to_pylist()) == {0, 1, 2}
+    report = run_inline(job(tmp_path / "out", min_segment_frames), long_film)["long"]
+    cut = logs_of(report, tmp_path / "out")
+    assert (uncut.n_segments, cut.n_segments) == (1, n_segments)
+    same_logs(cut, uncut)
+
+
+@pytest.mark.usefixtures("_ray")
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_workers_that_share_a_video_change_nothing_that_is_seen_or_planned(
+    long_film: Path, uncut: Logs, tmp_path: Path, n_workers: int
+) -> None:
+    report = run_on_ray(job(tmp_path / "out", 12), long_film, n_workers)["long"]
+    shared = logs_of(report, tmp_path / "out")
+    assert shared.n_segments == 8
+    same_logs(shared, uncut)
 
 
 @pytest.mark.slow
@@ -174,7 +228,7 @@ def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path)
     segmenter = load_segmenter(model, detect, device="cpu", threads=2, cache=cache)
     settings = job(tmp_path / "0")
     with VideoWorker(settings, segmenter, tmp_path) as worker:
-        stages = InlineStages(worker, segmenter, repr(detect))
+        stages = InlineStages(worker, segmenter.card, repr(detect))
         inline = asyncio.run(collect(stages, settings, sources, people, 1))
 
     async def on_ray() -> dict[str, VideoReport]:

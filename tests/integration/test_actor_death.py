@@ -14,8 +14,8 @@ from stub_model import COLOURS, DeadlyModel, SignedModel, lamp_bits
 from fearrefactor.core.policy import Effect, Policy, Rule
 from fearrefactor.core.settings import CutSettings
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.run import run_rows
-from fearrefactor.pipeline.video import RunContext
+from fearrefactor.pipeline.run import requested, run_videos
+from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.manifest_file import RawRow
 from fearrefactor.storage.s3 import S3Settings
 
@@ -54,7 +54,12 @@ def run(
     async def do() -> None:
         stages = await stub_stages(settings, segmenter, 2)
         context = RunContext(settings, stages, progress or Tally(), {})
-        await run_rows(rows, lambda _: FILL_RED, context, stages.max_videos, reports.append)
+        await run_videos(
+            requested(rows, lambda _: FILL_RED, context),
+            context.progress,
+            stages.max_videos,
+            reports.append,
+        )
         stages.stop()
 
     asyncio.run(do())

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fearrefactor.storage.detection_log import read_detections
+from fearrefactor.storage.frame_log import read_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +70,9 @@ def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path:
     assert len(times(result)) == 289
     assert packets(result, "audio") == packets(CLIP, "audio")
 
-    seen, told = read_detections(tmp_path / report["detections_key"])
+    log = str(report["detections_key"])
+    sketch, _, _ = read_frames(tmp_path / log.replace("detections/", "frames/"))
+    seen, told = read_detections(tmp_path / log, sketch)
     assert seen.frames.tolist() == list(range(289))
     assert told["n_frames"] == "289"
     rows = pq.read_table(tmp_path / report["detections_key"]).to_pylist()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fearrefactor.media.effects import blur, fill, mosaic
+from fearrefactor.media.effects import (
+    background_blur,
+    background_image,
+    blur,
+    fill,
+    mosaic,
+    sticker,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +22,10 @@ EFFECTS: Final[Mapping[str, Apply]] = {
     "blur": blur.apply,
     "mosaic": mosaic.apply,
     "fill": fill.apply,
+    "background-blur": background_blur.apply,
+    "background-image": background_image.apply,
+    "sticker": sticker.apply,
 }
 
 #: Effects that read nothing of what they cover.
-OPAQUE: Final = frozenset({"fill"})
+OPAQUE: Final = frozenset({"fill", "background-image", "sticker"})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import cv2
+from numpy.typing import NDArray
 
 from fearrefactor.media.effects.grid import means_of
 
 if TYPE_CHECKING:
     from fearrefactor.media.effects.brush import Brush
-    from fearrefactor.media.planes import Plane, Samples
+    from fearrefactor.media.planes import Plane
     from fearrefactor.media.stencil import Stencil
+
+Cells = TypeVar("Cells", bound=NDArray[Any])
 
 #: Radius of a box as a share of the object's size. Three boxes have the standard deviation of a
 #: Gaussian of about that radius: a face is then five of them wide.
@@ -23,25 +26,48 @@ PASSES = 3
 _RADIUS_CELLS = 6
 
 
-def apply(plane: Plane, stencil: Stencil, brush: Brush) -> None:
-    """Blur the samples inside the stencil; see ``Apply``.
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """How a plane is blurred: by boxes of ``2 × n + 1`` cells of ``down`` × ``across`` samples.
 
-    It works on means of small cells, interpolated at the end, which costs a fraction and cannot be
-    seen under a wide blur.
+    Means of small cells, interpolated at the end, cost a fraction of samples and cannot be told
+    from them under a wide blur.
     """
-    radius_px = max(brush.length_px(RADIUS_SHARE), MIN_RADIUS_PX)
-    radius_y = max(radius_px / (1 << plane.sub_y), 1.0)
-    radius_x = max(radius_px / (1 << plane.sub_x), 1.0)
-    down, across = _cell(radius_y), _cell(radius_x)
-    boxes_y, boxes_x = round(radius_y / down), round(radius_x / across)
-    # What lies further than three radii away cannot reach a sample inside the stencil.
-    reach = PASSES * max(boxes_y, boxes_x) + 1
-    grid = means_of(plane, stencil, down=down, across=across, reach=reach)
-    soft = grid.means
-    for _ in range(PASSES):
-        kernel = (2 * boxes_x + 1, 2 * boxes_y + 1)
-        soft = cast("Samples", cv2.blur(soft, kernel, borderType=cv2.BORDER_REFLECT))
-    replace(grid, means=soft).crop_to(stencil, 1).paint(plane, stencil, smooth=True)
+
+    down: int
+    across: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, plane: Plane, brush: Brush) -> Self:
+        """Those for an object of the brush's size."""
+        radius_px = max(brush.length_px(RADIUS_SHARE), MIN_RADIUS_PX)
+        radius_y = max(radius_px / (1 << plane.sub_y), 1.0)
+        radius_x = max(radius_px / (1 << plane.sub_x), 1.0)
+        down, across = _cell(radius_y), _cell(radius_x)
+        return cls(down, across, round(radius_y / down), round(radius_x / across))
+
+    @property
+    def reach(self) -> int:
+        """In cells: what lies further away than all boxes cannot reach a sample."""
+        return PASSES * max(self.rows, self.columns) + 1
+
+    def soften(self, means: Cells) -> Cells:
+        """Means of cells, blurred; what is beyond the border is reflected."""
+        size = (2 * self.columns + 1, 2 * self.rows + 1)
+        soft: Any = means
+        for _ in range(PASSES):
+            soft = cv2.blur(soft, size, borderType=cv2.BORDER_REFLECT)
+        return cast("Cells", soft)
+
+
+def apply(plane: Plane, stencil: Stencil, brush: Brush) -> None:
+    """Blur the samples inside the stencil; see ``Apply``."""
+    boxes = Boxes.of(plane, brush)
+    grid = means_of(plane, stencil, down=boxes.down, across=boxes.across, reach=boxes.reach)
+    soft = replace(grid, means=boxes.soften(grid.means))
+    soft.crop_to(stencil, 1).paint(plane, stencil, smooth=True)
 
 
 def _cell(radius: float) -> int:

@@ -59,7 +59,7 @@ def test_help_of_every_command_works(path: str, flag: str) -> None:
 def test_the_first_help_shows_how_to_start_and_names_every_command() -> None:
     said = CliRunner().invoke(cli, ["--help"]).output
     assert "Start with: fearrefactor mask VIDEO --classes person --output out" in said
-    for name in ("mask", "manifest", "models", "inspect", "policy"):
+    for name in ("mask", "manifest", "models", "inspect", "policy", "evaluate"):
         assert f"\n  {name} " in said
 
 
@@ -69,7 +69,7 @@ def test_the_first_help_shows_how_to_start_and_names_every_command() -> None:
 )
 def test_every_command_that_answers_can_answer_as_json(path: str) -> None:
     options = {option for parameter in COMMANDS[path].params for option in parameter.opts}
-    assert ("--json" in options) != ("--output" in options and "--classes" in options)
+    assert ("--json" in options) != ("--output" in options and "--effect" in options)
 
 
 def test_the_job_has_the_options_of_mask_and_a_manifest_for_sources() -> None:

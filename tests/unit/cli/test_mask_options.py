@@ -34,7 +34,12 @@ def mask(shell: Shell, films: Path, tmp_path: Path, random_model: Path) -> Mask:
         ((), "either --classes person,dog or --policy NAME"),
         (("--classes", "dog", "--policy", "people"), "either --classes person,dog or --policy"),
         (("--policy", "people", "--effect", "fill"), "--effect and --confidence go with --classes"),
-        (("--policy", "people", "--confidence", "0.5"), "go with --classes; a policy has both"),
+        (
+            ("--policy", "people", "--confidence", "0.5"),
+            "go with --classes; a policy has all three",
+        ),
+        (("--policy", "people", "--preset", "strict"), "--preset, --effect and --confidence go"),
+        (("--classes", "dog", "--preset", "lax"), "'lax' is not one of 'comfort', 'privacy'"),
         (("--classes", " , "), "--classes is empty"),
         (("--classes", "dog", "--confidence", "0"), "Invalid value for '--confidence'"),
         (("--classes", "dog", "--effect", "hide"), "'hide' is not one of 'blur', 'mosaic', 'fill'"),

@@ -88,6 +88,12 @@ def test_the_same_again_is_reused_and_the_same_run_id_is_refused(runs: Runs, fil
     assert [report.reused for report in runs.reports("second")] == [True]
     assert len(runs.results()) == 1
 
+    other = runs("third", films / "red.mp4", "--classes", "cat", "--preset", "strict")
+    assert "detections reused for 1 videos, model calls: 0\n" in other.out
+    (report,) = runs.reports("third")
+    assert (report.detections_reused, report.n_model_frames) == (True, 0)
+    assert len(runs.results()) == 2
+
 
 def test_reports_and_detections_are_read_by_duckdb_in_three_lines(runs: Runs, films: Path) -> None:
     runs("first", films / "red.mp4", "--classes", "dog")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,6 @@ from hypothesis import strategies as st
 from values import detections
 
 from fearrefactor.core.detections import Detections, Instances, concatenate, join
-from fearrefactor.core.rle import encode
 
 BITS = np.eye(4, dtype=np.uint8)
 BOX = (0.0, 0.0, 4.0, 4.0)
@@ -72,10 +73,11 @@ def test_frames_out_of_order_are_refused() -> None:
 
 def test_columns_of_different_length_are_refused() -> None:
     good = seen(0, 2, [0, 1])
-    with pytest.raises(ValueError, match="expected 2 classes, scores, boxes and masks"):
-        Detections(
-            good.frames, good.frame, good.class_id, good.score, good.box, tuple(encode(BITS[None]))
-        )
+    for name in ("class_id", "score", "box", "mask", "surround"):
+        with pytest.raises(ValueError, match="expected 2 classes, scores, boxes, masks and surr"):
+            replace(good, **{name: getattr(good, name)[:1]})
+    with pytest.raises(ValueError, match="expected sketches"):
+        replace(good, sketch=good.sketch[:1])
 
 
 def instances(

@@ -32,6 +32,8 @@ def test_a_run_counts_frames_codes_and_what_was_reused() -> None:
     run.add(report("failed", code="truncated"))
     assert (run.n_frames, run.n_masked_frames, run.n_reused) == (15, 4, 1)
     assert run.codes == {"truncated": 1}
+    run.add(report("review", code="review", n_model_frames=3, detections_reused=True))
+    assert (run.outcomes["review"], run.n_detections_reused, run.n_model_frames) == (1, 1, 3)
 
 
 def test_an_outcome_that_nobody_knows_is_refused() -> None:

@@ -66,6 +66,37 @@ def test_pixels_outside_the_mask_keep_their_values_and_those_inside_do_not(
         assert np.count_nonzero(~must_change) <= 2 + 0.05 * must_change.size
 
 
+ODD = [
+    ("yuv422p10le", 211, 157),
+    ("yuv420p", 210, 158),
+    ("yuv420p", 211, 157),
+    ("yuv444p", 211, 157),
+    ("gray10le", 211, 157),
+    ("gbrp", 211, 157),
+]
+
+
+@pytest.mark.parametrize("kind", EFFECTS)
+@pytest.mark.parametrize(("pix_fmt", "width", "height"), ODD)
+@pytest.mark.parametrize("rotation_deg", [0, 90])
+def test_no_texture_keeps_its_values_and_nothing_beside_the_mask_changes(
+    kind: str, pix_fmt: str, width: int, height: int, rotation_deg: int
+) -> None:
+    bits = np.ones((12, 16), np.uint8)  # a mask that touches all borders, with a hole in it
+    bits[4:8, 6:11] = 0
+    for seed in (0, 1):
+        frame = noise_frame(pix_fmt, width, height, seed)
+        before = copies(frame)
+        composite(frame, [region(bits, kind, size_px=70, color="#3070c0")], rotation_deg)
+        for index, (old, new) in enumerate(zip(before, copies(frame), strict=True)):
+            inside = whole(bits, rotation_deg, frame, index)
+            kept = old == new
+            assert kept[~inside].all()
+            assert kept[inside].mean() < 0.015
+            for border in (kept[0], kept[-1], kept[:, 0], kept[:, -1]):
+                assert border.mean() < 0.07
+
+
 @pytest.mark.parametrize("kind", ["blur", "fill"])
 @pytest.mark.parametrize("pix_fmt", ["gray", "yuv444p", "yuv420p", "yuv422p"])
 def test_a_picture_that_lies_on_its_side_is_masked_like_one_that_stands(
@@ -138,6 +169,30 @@ def test_nothing_in_the_result_depends_on_what_was_filled(
         results.append(copies(frame))
     for one, two in zip(*results, strict=True):
         assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("last", ["fill", "sticker", "blur"])
+def test_what_lies_in_front_of_a_background_image_shows_that_image_and_nothing_behind_it(
+    last: str,
+) -> None:
+    background, person = np.ones((10, 16), np.uint8), np.zeros((10, 16), np.uint8)
+    background[3:7, 2:6] = 0
+    person[4:9, 4:14] = 1  # partly in front of what the background's rule leaves clear
+    regions = [region(person, last, 30, color="#ff0000"), region(background, "background-image")]
+    results = []
+    for secret in (1, 2):
+        frame = noise_frame("yuv420p", 160, 100)
+        hidden = noise_frame("yuv420p", 160, 100, seed=secret)
+        for index, plane in enumerate(planes_of(frame)):
+            inside = whole(background, 0, frame, index)
+            plane.samples[inside] = planes_of(hidden)[index].samples[inside]
+        composite(frame, regions, 0)
+        results.append(copies(frame))
+    assert all(np.array_equal(one, two) for one, two in zip(*results, strict=True))
+    frame = noise_frame("yuv420p", 160, 100)
+    composite(frame, regions[1:], 0)
+    shows_image = results[0][0][45:85, 70:130] == copies(frame)[0][45:85, 70:130]
+    assert shows_image.all() == (last == "blur")
 
 
 @pytest.mark.parametrize("other", ["blur", "mosaic"])

@@ -1,4 +1,3 @@
-import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +7,7 @@ from noise import noise_frame
 from numpy.typing import NDArray
 
 from fearrefactor.core.policy import Effect
-from fearrefactor.media.effects import EFFECTS, OPAQUE, fill, mosaic
+from fearrefactor.media.effects import EFFECTS, OPAQUE, mosaic
 from fearrefactor.media.effects.brush import Brush
 from fearrefactor.media.planes import Plane, planes_of
 from fearrefactor.media.stencil import Stencil
@@ -19,6 +18,13 @@ DEEP = {8: np.uint8, 10: np.uint16, 12: np.uint16, 16: np.uint16}
 def noise(bits: int, height: int, width: int, *, sub_x: int = 0, sub_y: int = 0) -> Plane:
     samples = np.random.default_rng(5).integers(0, 1 << bits, (height, width)).astype(DEEP[bits])
     return Plane(samples, "chroma" if sub_x or sub_y else "luma", sub_x, sub_y, (1 << bits) - 1)
+
+
+def brush(plane: Plane, size_px: float, strength: float = 1.0) -> Brush:
+    """With a picture that is smooth, and as large as the plane."""
+    rows, columns = plane.samples.shape
+    ramp = np.linspace(0, plane.max_value, rows * columns).reshape(columns, rows).T
+    return Brush(size_px, strength, 17, ramp.astype(plane.samples.dtype))
 
 
 def test_every_effect_that_a_policy_can_name_is_there() -> None:
@@ -52,7 +58,7 @@ def test_an_effect_leaves_what_lies_outside_its_stencil(
     plane = noise(bits, height, width, sub_x=sub[0], sub_y=sub[1])
     before = plane.samples.copy()
 
-    EFFECTS[kind](plane, Stencil(top, left, inside), Brush(size_px, strength, level=17))
+    EFFECTS[kind](plane, Stencil(top, left, inside), brush(plane, size_px, strength))
 
     outside = np.ones((height, width), bool)
     outside[top : top + inside.shape[0], left : left + inside.shape[1]] = ~inside
@@ -71,7 +77,7 @@ def test_noise_does_not_survive_inside_the_stencil_up_to_the_last_row_and_column
     before = plane.samples.astype(np.int64)
     inside = np.ones((40, 50), bool)
 
-    EFFECTS[kind](plane, Stencil(21, 33, inside), Brush(size_px, 1.0, level=17))
+    EFFECTS[kind](plane, Stencil(21, 33, inside), brush(plane, size_px))
 
     after = plane.samples.astype(np.int64)
     for part in (np.s_[21:, 33:], np.s_[-1:, 33:], np.s_[21:, -1:], np.s_[21:22, 33:]):
@@ -83,10 +89,11 @@ def test_noise_does_not_survive_inside_the_stencil_up_to_the_last_row_and_column
                 assert rough < 0.5 * np.abs(np.diff(before[part], axis=axis)).mean()
 
 
-def test_a_larger_object_is_blurred_more() -> None:
+@pytest.mark.parametrize("kind", ["blur", "background-blur"])
+def test_a_larger_object_is_blurred_more(kind: str) -> None:
     def spread(size_px: float) -> float:
         plane = noise(8, 300, 300)
-        EFFECTS["blur"](plane, Stencil(50, 50, np.ones((200, 200), bool)), Brush(size_px, 1, 0))
+        EFFECTS[kind](plane, Stencil(50, 50, np.ones((200, 200), bool)), Brush(size_px, 1, 0))
         return float(plane.samples[50:250, 50:250].std())
 
     spreads = [spread(size) for size in (20, 50, 100, 200)]
@@ -130,9 +137,8 @@ def test_a_blurred_edge_rises_without_a_step() -> None:
 def test_the_cells_of_a_mosaic_are_plain_and_hold_their_mean() -> None:
     plane = noise(8, 70, 90)
     before = plane.samples.astype(float)
-    brush = Brush(60, 1, 0)
-    assert mosaic.cell_px(brush) == 16
-    EFFECTS["mosaic"](plane, Stencil(5, 7, np.ones((65, 83), bool)), brush)
+    assert mosaic.cell_px(Brush(60, 1, 0)) == 16
+    EFFECTS["mosaic"](plane, Stencil(5, 7, np.ones((65, 83), bool)), Brush(60, 1, 0))
     for top in (16, 32, 48):
         for left in (16, 32, 48, 64):
             cell = plane.samples[top : top + 16, left : left + 16]
@@ -157,67 +163,48 @@ def test_the_grid_of_a_mosaic_does_not_move_with_the_object() -> None:
     assert np.array_equal(masked(20)[27:60, 30:63], masked(27)[27:60, 30:63])
 
 
-COLORS = [(128, 128, 128), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (10, 200, 90)]
-MATRICES = {1: "ITU709", 5: "ITU601", 7: "SMPTE240M"}
-
-
-@pytest.mark.parametrize("rgb", COLORS)
-@pytest.mark.parametrize("colorspace", MATRICES)
-@pytest.mark.parametrize("color_range", [1, 2])
-@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv444p", "yuv422p10le"])
-def test_a_fill_has_the_colour_that_ffmpeg_gives_it(
-    rgb: tuple[int, int, int], colorspace: int, color_range: int, pix_fmt: str
-) -> None:
-    picture = np.full((32, 32, 3), rgb, np.uint8)
-    expected = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(
-        format=pix_fmt, dst_colorspace=colorspace, dst_color_range=color_range
-    )
-    frame = av.VideoFrame(32, 32, pix_fmt)
-    frame.colorspace = colorspace
-    frame.color_range = color_range
-    top = planes_of(frame)[0].max_value
-    for level, plane in zip(fill.levels(rgb, frame), planes_of(expected), strict=True):
-        assert abs(
-            level - int(plane.samples[16, 16] if plane.sub_x == 0 else plane.samples[8, 8])
-        ) <= (2 * (top + 1) // 256)
-
-
-@pytest.mark.parametrize(
-    ("pix_fmt", "rgb", "expected"),
-    [
-        ("gbrp", (10, 20, 30), (20, 30, 10)),
-        ("gbrap", (10, 20, 30), (20, 30, 10)),
-        ("gbrp10le", (255, 0, 51), (0, 205, 1023)),
-        ("gray", (128, 128, 128), (128,)),
-        ("gray16le", (255, 255, 255), (65535,)),
-        ("yuv420p", (0, 0, 0), (16, 128, 128)),
-        ("yuvj420p", (0, 0, 0), (0, 128, 128)),
-        ("yuva420p", (255, 255, 255), (235, 128, 128)),
-    ],
+@given(
+    bits=st.sampled_from([8, 10, 16]),
+    kept=arrays(bool, st.just((9, 12))).filter(lambda kept: not kept.all()),
+    size_px=st.floats(1, 400),
+    level=st.integers(0, 255),
 )
-def test_a_fill_of_an_untagged_frame_follows_its_format(
-    pix_fmt: str, rgb: tuple[int, int, int], expected: tuple[int, ...]
+@settings(max_examples=60, deadline=None)
+def test_what_stays_clear_does_not_shine_into_a_blurred_background(
+    bits: int, kept: NDArray[np.bool_], size_px: float, level: int
 ) -> None:
-    assert fill.levels(rgb, av.VideoFrame(64, 48, pix_fmt)) == expected
+    clear = np.kron(kept, np.ones((11, 13), bool))
+    plane = noise(bits, *clear.shape)
+    plane.samples[~clear] = level
+    EFFECTS["background-blur"](plane, Stencil(0, 0, ~clear), Brush(size_px, 1, 0))
+    assert (plane.samples[~clear] == level).all()
 
 
-def test_an_untagged_frame_is_bt601_when_small_and_bt709_when_large() -> None:
-    def tagged(width: int, height: int, colorspace: int) -> tuple[int, ...]:
-        frame = av.VideoFrame(width, height, "yuv420p")
-        frame.colorspace = colorspace
-        return fill.levels((200, 30, 60), frame)
+def test_a_background_without_anything_in_front_is_blurred_like_an_object() -> None:
+    results = []
+    for kind in ("blur", "background-blur"):
+        plane = noise(8, 90, 140)
+        EFFECTS[kind](plane, Stencil(0, 0, np.ones((90, 140), bool)), Brush(60, 1, 0))
+        results.append(plane.samples.astype(int))
+    assert np.abs(results[0] - results[1]).max() <= 2  # one of them rounds its means of cells
 
-    assert tagged(720, 576, 2) == tagged(720, 576, 5) != tagged(720, 576, 1)
-    assert tagged(1280, 720, 2) == tagged(1280, 720, 1)
+
+def test_a_sticker_keeps_its_shape_and_lies_in_the_middle_of_the_box() -> None:
+    plane = noise(8, 60, 80)
+    inside = np.zeros((50, 60), bool)
+    inside[4:44, 10:30] = True  # the box is 40 × 20, and not the whole rectangle
+    picture = np.full((30, 30), 200, np.uint8)
+    EFFECTS["sticker"](plane, Stencil(5, 7, inside), Brush(20, 1, 17, picture))
+    box = plane.samples[9:49, 17:37]
+    assert (box[10:30] == 200).all()
+    assert (box[:10] == 17).all()
+    assert (box[30:] == 17).all()
 
 
-def test_grey_is_grey_in_every_matrix() -> None:
-    def chroma(colorspace: int) -> tuple[int, ...]:
-        frame = av.VideoFrame(1280, 720, "yuv420p")
-        frame.colorspace = colorspace
-        return fill.levels((128, 128, 128), frame)[1:]
-
-    assert {chroma(colorspace) for colorspace in (1, 2, 4, 5, 6, 7, 8, 9, 10, 14)} == {(128, 128)}
+def test_a_brush_without_a_picture_cannot_paint_one() -> None:
+    for kind in ("sticker", "background-image"):
+        with pytest.raises(ValueError, match="with a picture"):
+            EFFECTS[kind](noise(8, 9, 9), Stencil(0, 0, np.ones((9, 9), bool)), Brush(9, 1, 0))
 
 
 def test_noise_is_noise() -> None:

@@ -18,7 +18,8 @@ from fearrefactor.errors import NotFoundError
 from fearrefactor.pipeline.contact import write_contact_sheet
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.video import RunContext, VideoRun
+from fearrefactor.pipeline.stages import RunContext
+from fearrefactor.pipeline.video import VideoRun
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 
@@ -38,7 +39,7 @@ def settings(tmp_path: Path) -> JobSettings:
 
 def mask(source: Path, tmp_path: Path) -> VideoReport:
     with VideoWorker(settings(tmp_path), LampFinder(), tmp_path) as worker:
-        stages = InlineStages(worker, LampFinder(), "stub")
+        stages = InlineStages(worker, LampFinder().card, "stub")
         context = RunContext(settings(tmp_path), stages, Tally(), {})
         return asyncio.run(VideoRun(Row(1, "film", str(source)), FILL_RED, context).run())
 

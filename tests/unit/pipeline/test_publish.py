@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from fake_stages import CARD, make_detections, make_index
 
 from fearrefactor.core.detections import concatenate
-from fearrefactor.core.identity import detections_key, video_key
+from fearrefactor.core.identity import detections_key, frames_key, plan_key, video_key
+from fearrefactor.core.plan import MaskPlan, Region
+from fearrefactor.core.policy import Effect
 from fearrefactor.errors import NotFoundError, StoreError
 from fearrefactor.pipeline.job import PinnedSource, Seen, Survey
-from fearrefactor.pipeline.publish import Output, sha256_of
-from fearrefactor.storage.detection_log import read_detections
+from fearrefactor.pipeline.logs import sha256_of
+from fearrefactor.pipeline.publish import Output
 from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.objects import ObjectStat
+from fearrefactor.storage.plan_log import read_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,25 +27,32 @@ DETECT_ID, WORK_ID = "d1" * 32, "e2" * 32
 DOGS = frozenset({3, 4, 20})
 PREFIX = "night/"
 VIDEO_KEY = PREFIX + video_key("film", WORK_ID, ".mp4")
+REVIEW_KEY = PREFIX + video_key("film", WORK_ID, ".mp4", "review")
 LOG_KEY = PREFIX + detections_key("film", DETECT_ID)
+FRAMES_KEY = PREFIX + frames_key("film", DETECT_ID)
+PLAN_KEY = PREFIX + plan_key("film", WORK_ID)
 
 
-def seen_with(n_segments: int = 2, **changes: str) -> Seen:
+def seen_with(n_segments: int = 2, **changes: Any) -> Seen:
     index = make_index(24, n_segments)
     parts = [make_detections(segment, DOGS) for segment in index.segments]
     source = PinnedSource("film", "/nowhere", ObjectStat("film", 1000, "v1"))
+    found = concatenate(parts)
+    region = Region(Effect(), found.mask[0], 16.0, class_id=0)
     seen = Seen(
         row_key="film",
         video_id="film",
         survey=Survey(source, "ab" * 32, index, {}),
         card=CARD,
-        detections=concatenate(parts),
-        outcome="masked",
-        n_masked_frames=3,
+        detect_settings="fake",
+        detections=found,
+        kept=None,
+        plan=MaskPlan(24, dict.fromkeys(sorted(DOGS), (region,))),
+        reasons=(),
         detect_id=DETECT_ID,
         work_id=WORK_ID,
     )
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    return replace(seen, **changes)
 
 
 def result_of(folder: Path, content: bytes = b"a masked video") -> Path:
@@ -73,32 +85,38 @@ def test_a_result_stands_under_its_ids_with_its_checksums_and_counts(
     assert not published.reused
     told = store.stat(VIDEO_KEY).metadata
     assert (told["work-id"], told["source-sha256"]) == (WORK_ID, "ab" * 32)
+    assert told["plan-sha256"] == published.plan_sha256 == sha256_of(store.root / PLAN_KEY)
 
 
-def test_detections_come_back_as_they_were_seen(
+def test_what_was_seen_and_what_was_masked_come_back_from_the_logs(
     output: Output, store: FolderStore, tmp_path: Path
 ) -> None:
     seen = seen_with()
-    output.publish(seen, result_of(tmp_path / "work"))
-    back, told = read_detections(store.root / LOG_KEY)
-    assert told["detect_id"] == DETECT_ID
-    assert back.frames.tolist() == list(range(24))
-    assert back.frame.tolist() == sorted(DOGS)
-    assert back.mask == seen.detections.mask
+    published = output.publish(seen, result_of(tmp_path / "work"))
+    assert read_plan(store.root / published.plan_key)[0] == seen.plan
+    logged = output.logs.detections("film", DETECT_ID)
+    assert logged is not None
+    assert logged.kept is not None
+    assert PREFIX + logged.kept.key == published.detections_key
+    assert logged.kept.sha256 == published.detections_sha256
+    assert logged.pts.tolist() == list(range(24))
+    assert logged.detections.frame.tolist() == sorted(DOGS)
+    assert logged.detections.mask == seen.detections.mask
+    assert output.logs.model(published.detections_key) == (CARD, "fake")
 
 
 def test_what_was_published_is_found_again_in_full(output: Output, tmp_path: Path) -> None:
-    assert output.find("film", DETECT_ID, WORK_ID) is None
+    assert output.find("film", WORK_ID) is None
     published = output.publish(seen_with(), result_of(tmp_path / "work"))
-    assert output.find("film", DETECT_ID, WORK_ID) == replace(published, reused=True)
+    assert output.find("film", WORK_ID) == replace(published, reused=True)
 
 
 def test_other_work_on_the_same_row_is_not_found(output: Output, tmp_path: Path) -> None:
     output.publish(seen_with(), result_of(tmp_path / "work"))
-    assert output.find("film", DETECT_ID, "e3" * 32) is None
+    assert output.find("film", "e3" * 32) is None
     same_beginning = WORK_ID[:8] + "0" * 56
-    assert output.find("film", DETECT_ID, same_beginning) is None
-    assert output.find("fil", DETECT_ID, WORK_ID) is None
+    assert output.find("film", same_beginning) is None
+    assert output.find("fil", WORK_ID) is None
 
 
 def test_the_second_publisher_of_the_same_work_gets_the_result_of_the_first(
@@ -119,15 +137,61 @@ def test_a_foreign_object_at_the_key_is_an_error_and_stays_as_it_is(
     assert (store.root / VIDEO_KEY).read_bytes() == b"somebody else's"
 
 
+@pytest.mark.parametrize("key", [LOG_KEY, FRAMES_KEY, PLAN_KEY])
 @pytest.mark.parametrize("metadata", [{}, {"detect-id": "ff" * 32, "sha256": "00" * 32}])
-def test_foreign_detections_at_the_key_keep_the_video_from_being_published(
-    output: Output, store: FolderStore, tmp_path: Path, metadata: dict[str, str]
+def test_a_foreign_object_at_the_key_of_a_log_stays_and_no_result_names_it(
+    output: Output, store: FolderStore, tmp_path: Path, key: str, metadata: dict[str, str]
 ) -> None:
-    store.create(LOG_KEY, b"not ours", metadata)
-    with pytest.raises(StoreError, match="holds other detections"):
+    store.create(key, b"not ours", metadata)
+    published = output.publish(seen_with(), result_of(tmp_path / "work"))
+    assert (store.root / key).read_bytes() == b"not ours"
+    assert key not in {published.detections_key, published.plan_key}
+    for name, sha256 in (
+        (published.detections_key, published.detections_sha256),
+        (published.plan_key, published.plan_sha256),
+    ):
+        assert sha256_of(store.root / name) == sha256
+    assert output.find("film", WORK_ID) == replace(published, reused=True)
+    assert output.logs.detections("film", DETECT_ID) is not None
+
+
+@pytest.mark.parametrize("key", [LOG_KEY, FRAMES_KEY])
+def test_a_damaged_log_is_not_read_and_the_next_result_names_a_whole_one(
+    output: Output, store: FolderStore, tmp_path: Path, key: str
+) -> None:
+    output.publish(seen_with(), result_of(tmp_path / "first"))
+    damage(store, key)
+    assert output.logs.detections("film", DETECT_ID) is None
+    second = output.publish(seen_with(work_id="e4" * 32), result_of(tmp_path / "second"))
+    assert sha256_of(store.root / second.detections_key) == second.detections_sha256
+    again = output.logs.detections("film", DETECT_ID)
+    assert again is not None
+    assert again.kept is not None
+    assert PREFIX + again.kept.key == second.detections_key
+    assert second.detections_key != LOG_KEY
+
+
+def test_where_even_the_second_name_is_damaged_nothing_is_published(
+    output: Output, store: FolderStore, tmp_path: Path
+) -> None:
+    for number in range(2):
+        work_id = f"{number}a" * 32
+        done = output.publish(seen_with(work_id=work_id), result_of(tmp_path / str(number)))
+        damage(store, done.detections_key)
+    with pytest.raises(StoreError, match="is there and is damaged; move it away"):
         output.publish(seen_with(), result_of(tmp_path / "work"))
     with pytest.raises(NotFoundError):
         store.stat(VIDEO_KEY)
+
+
+def damage(store: FolderStore, key: str) -> None:
+    """Turn a bit in the middle, as a disk may do: size, time and metadata stay as they were."""
+    path = store.root / key
+    content, times = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert "sha256" in store.stat(key).metadata
 
 
 def test_a_result_whose_detections_are_lost_is_not_reused_but_gets_them_back(
@@ -135,7 +199,7 @@ def test_a_result_whose_detections_are_lost_is_not_reused_but_gets_them_back(
 ) -> None:
     first = output.publish(seen_with(), result_of(tmp_path / "first", b"first"))
     store.delete(LOG_KEY)
-    assert output.find("film", DETECT_ID, WORK_ID) is None
+    assert output.find("film", WORK_ID) is None
     again = output.publish(seen_with(), result_of(tmp_path / "again", b"again"))
     assert again == replace(first, reused=True)
     assert sha256_of(store.root / LOG_KEY) == first.detections_sha256
@@ -149,15 +213,77 @@ def test_a_result_that_does_not_say_what_it_is_is_not_reused(
     told = {key: value for key, value in store.stat(VIDEO_KEY).metadata.items() if key != lost}
     store.delete(VIDEO_KEY)
     store.create(VIDEO_KEY, b"x", {key: told[key] for key in told if key != "attempt"})
-    assert output.find("film", DETECT_ID, WORK_ID) is None
+    assert output.find("film", WORK_ID) is None
 
 
-def test_another_policy_shares_the_detections_that_are_there(
+def test_another_policy_names_the_log_that_its_detections_were_read_from(
     output: Output, store: FolderStore, tmp_path: Path
 ) -> None:
     first = output.publish(seen_with(), result_of(tmp_path / "first"))
-    other_cut = seen_with(n_segments=4, work_id="e4" * 32)
+    logged = output.logs.detections("film", DETECT_ID)
+    assert logged is not None
+    other_cut = seen_with(n_segments=4, work_id="e4" * 32, kept=logged.kept)
     second = output.publish(other_cut, result_of(tmp_path / "second", b"filled"))
     assert not second.reused
     assert second.output_key != first.output_key
-    assert second.detections_sha256 == first.detections_sha256 == sha256_of(store.root / LOG_KEY)
+    assert (second.detections_key, second.detections_sha256) == (
+        first.detections_key,
+        first.detections_sha256,
+    )
+    assert [found.key for found in store.list(f"{PREFIX}detections/")] == [LOG_KEY]
+
+
+def test_detections_of_another_model_or_of_other_content_are_not_taken_for_these(
+    output: Output, tmp_path: Path
+) -> None:
+    output.publish(seen_with(), result_of(tmp_path / "work"))
+    same_beginning = DETECT_ID[:8] + "0" * 56
+    assert output.logs.detections("film", same_beginning) is None
+    assert output.logs.detections("fil", DETECT_ID) is None
+    assert output.logs.model("night/detections/nobody.parquet") is None
+
+
+@pytest.mark.parametrize("key", [LOG_KEY, FRAMES_KEY])
+def test_a_whole_file_of_another_program_is_no_log(
+    output: Output, store: FolderStore, tmp_path: Path, key: str
+) -> None:
+    output.publish(seen_with(), result_of(tmp_path / "work"))
+    for name in (FRAMES_KEY, LOG_KEY):
+        told = dict(store.stat(name).metadata)
+        told.pop("attempt")
+        content = b"PAR1 not really PAR1" if name == key else (store.root / name).read_bytes()
+        if name == FRAMES_KEY:
+            frames_sha256 = told["sha256"] = hashlib.sha256(content).hexdigest()
+        else:
+            told |= {"sha256": hashlib.sha256(content).hexdigest(), "frames-sha256": frames_sha256}
+        store.delete(name)
+        store.create(name, content, told)
+    assert output.logs.detections("film", DETECT_ID) is None
+    assert (output.logs.model(LOG_KEY) is None) == (key == LOG_KEY)
+
+
+def test_what_a_person_is_to_see_first_stands_apart_with_the_reasons(
+    output: Output, store: FolderStore, tmp_path: Path
+) -> None:
+    seen = seen_with(reasons=("masked in 80 % of 24 frames, limit 50 %", "“doubtful”"))
+    published = output.publish(seen, result_of(tmp_path / "work"))
+    assert (published.outcome, published.output_key) == ("review", REVIEW_KEY)
+    assert published.reason == "masked in 80 % of 24 frames, limit 50 %; \\u201cdoubtful\\u201d"
+    assert list(store.list(f"{PREFIX}videos/")) == []
+    assert output.find("film", WORK_ID) == replace(published, reused=True)
+
+
+def test_where_one_result_waits_for_a_person_no_other_is_found(
+    output: Output, tmp_path: Path
+) -> None:
+    output.publish(seen_with(), result_of(tmp_path / "one"))
+    waiting = output.publish(seen_with(reasons=("why",)), result_of(tmp_path / "two"))
+    assert output.find("film", WORK_ID) == replace(waiting, reused=True)
+
+
+def test_reasons_of_any_length_fit_into_the_metadata(output: Output, tmp_path: Path) -> None:
+    seen = seen_with(reasons=tuple("é" * 300 for _ in range(9)))
+    reason = output.publish(seen, result_of(tmp_path / "work")).reason
+    assert reason is not None
+    assert reason.startswith("\\xe9" * 99)
+    assert len(reason) <= 400

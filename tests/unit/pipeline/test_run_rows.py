@@ -17,7 +17,7 @@ from fearrefactor.errors import (
     PolicyError,
     WorkerLostError,
 )
-from fearrefactor.pipeline.run import run_rows
+from fearrefactor.pipeline.run import requested, run_videos
 from fearrefactor.storage.manifest_file import RawRow
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ def run(
 ) -> list[VideoReport]:
     reports: list[VideoReport] = []
     context = make_context(stages or FakeStages({}), progress)
-    asyncio.run(run_rows(rows, policy_of, context, max_in_flight, reports.append))
+    asyncio.run(
+        run_videos(
+            requested(rows, policy_of, context), context.progress, max_in_flight, reports.append
+        )
+    )
     return reports
 
 
@@ -113,7 +117,8 @@ def test_rows_are_read_only_as_videos_end() -> None:
         reports.append(report)
         n_ahead.append(n_read - len(reports))
 
-    asyncio.run(run_rows(rows(), policy_of, make_context(stages), 4, on_report))
+    context = make_context(stages)
+    asyncio.run(run_videos(requested(rows(), policy_of, context), Tally(), 4, on_report))
     assert len(reports) == 100
     assert max(n_ahead) <= 4
 
@@ -206,7 +211,12 @@ def test_when_a_segment_fails_the_others_are_dropped_at_once() -> None:
     async def n_left() -> int:
         context = make_context(StallingStages({"a": film}))
         async with asyncio.timeout(10):
-            await run_rows([row(1, uri="a")], policy_of, context, 1, reports.append)
+            await run_videos(
+                requested([row(1, uri="a")], policy_of, context),
+                context.progress,
+                1,
+                reports.append,
+            )
         await asyncio.sleep(0)
         return len(asyncio.all_tasks()) - 1
 

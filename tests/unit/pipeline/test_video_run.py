@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from fake_stages import CARD, VERSIONS, FakeStages, Film, Tally, make_context
+from fake_stages import (
+    CARD,
+    VERSIONS,
+    FakeStages,
+    Film,
+    Tally,
+    make_context,
+    make_detections,
+    make_index,
+)
+from values import frame_by_frame
 
+from fearrefactor.core.detections import concatenate
 from fearrefactor.core.manifest import Row
-from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.policy import Policy, Review, Rule
 from fearrefactor.errors import (
     FearRefactorError,
     FidelityError,
@@ -21,13 +33,13 @@ from fearrefactor.errors import (
     UnsupportedError,
     WorkerLostError,
 )
-from fearrefactor.pipeline.job import Published
+from fearrefactor.pipeline.job import Kept, Logged, Published
 from fearrefactor.pipeline.video import VideoRun
 
 if TYPE_CHECKING:
     from fearrefactor.core.report import VideoReport
 
-DOGS = Policy(name="dogs", rules=(Rule(classes=("dog",)),))
+DOGS = Policy(name="dogs", rules=(frame_by_frame("dog"),))
 ROW = Row(number=7, id="film", uri="film", extra={"shift": "night"})
 SOME_DOGS = frozenset({3, 4, 20})
 
@@ -75,11 +87,11 @@ def test_a_video_with_nothing_to_mask_is_clean_and_copied_without_rendering() ->
     assert stages.count("render") == 0
 
 
-def test_frames_count_once_when_detected_and_once_when_rendered() -> None:
+def test_frames_count_when_they_are_detected_rendered_and_looked_at_again() -> None:
     masked, clean = Tally(), Tally()
     run(Film(n_frames=30, dogs=SOME_DOGS), progress=masked)
     run(Film(n_frames=30), progress=clean)
-    assert (masked.n_expected, masked.n_done) == (60, 60)
+    assert (masked.n_expected, masked.n_done) == (61, 61)
     assert (clean.n_expected, clean.n_done) == (30, 30)
 
 
@@ -110,7 +122,7 @@ def test_what_is_unusual_about_a_source_is_noted() -> None:
     assert report.notes == ["interlaced", "pixel format yuv422p"]
 
 
-@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+@pytest.mark.parametrize("step", ["survey", "find", "logged", "detect", "render", "finish"])
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -135,7 +147,7 @@ def test_an_error_of_any_step_fails_the_video_with_its_code(
     assert report.output_key is None
 
 
-@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+@pytest.mark.parametrize("step", ["survey", "find", "logged", "detect", "render", "finish"])
 def test_an_error_that_nobody_foresaw_fails_the_video_as_internal(step: str) -> None:
     report = run(Film(dogs=SOME_DOGS, faults={step: [ZeroDivisionError("by zero")]}))
     assert (report.outcome, report.code) == ("failed", "internal")
@@ -150,14 +162,14 @@ def test_a_reason_is_one_printable_line_of_bounded_length() -> None:
     assert len(reason) == 500
 
 
-@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+@pytest.mark.parametrize("step", ["survey", "find", "logged", "detect", "render", "finish"])
 def test_two_lost_workers_are_survived(step: str) -> None:
     lost: list[Exception] = [WorkerLostError("gone"), WorkerLostError("gone")]
     report = run(Film(dogs=SOME_DOGS, faults={step: lost}))
     assert (report.outcome, report.n_masked_frames) == ("masked", 3)
 
 
-@pytest.mark.parametrize("step", ["survey", "find", "detect", "render", "finish"])
+@pytest.mark.parametrize("step", ["survey", "find", "logged", "detect", "render", "finish"])
 def test_three_lost_workers_are_the_videos_fault(step: str) -> None:
     film = Film(dogs=SOME_DOGS, faults={step: [WorkerLostError(f"no. {n}") for n in range(9)]})
     report = run(film)
@@ -187,7 +199,10 @@ def test_work_that_an_earlier_run_published_is_not_done_again() -> None:
         output_bytes=5,
         detections_key="detections/film.5678.parquet",
         detections_sha256="0e" * 32,
+        plan_key="plans/film.1234.parquet",
+        plan_sha256="0d" * 32,
         outcome="masked",
+        reason=None,
         n_frames=24,
         n_masked_frames=9,
         n_detections=11,
@@ -216,3 +231,59 @@ def test_other_policies_give_other_work_and_the_same_detections() -> None:
     people = run(Film(), Policy(rules=(Rule(classes=("person",)),)))
     assert dogs.detect_id == renamed.detect_id == people.detect_id
     assert dogs.work_id == renamed.work_id != people.work_id
+
+
+def logged(film: Film) -> Logged:
+    index = make_index(film.n_frames, film.n_segments)
+    parts = [make_detections(segment, film.dogs) for segment in index.segments]
+    return Logged(concatenate(parts), index.pts, Kept("detections/film.parquet", "0e" * 32))
+
+
+def test_logged_detections_are_decided_on_again_and_the_model_is_not_asked() -> None:
+    anew, there = Film(dogs=SOME_DOGS), Film(logged=logged(Film(dogs=SOME_DOGS)))
+    first, stages, progress = run(anew), FakeStages({"film": there}), Tally()
+    second = run_on(stages, progress=progress)
+    assert stages.count("detect") == 0
+    assert (first.detections_reused, first.n_model_frames >= 24) == (False, True)
+    assert (second.detections_reused, second.n_model_frames) == (True, 0)
+    assert (second.outcome, second.n_masked_frames) == ("masked", first.n_masked_frames)
+    assert not second.reused
+    assert progress.n_expected == progress.n_done == 24
+
+
+def test_a_log_of_frames_at_other_times_is_not_used() -> None:
+    found = logged(Film(dogs=SOME_DOGS))
+    for pts in (found.pts + 1, found.pts[:-1]):
+        stages = FakeStages({"film": Film(logged=replace(found, pts=pts))})
+        report = run_on(stages)
+        assert (stages.count("detect"), report.detections_reused) == (2, False)
+        assert report.outcome == "clean"
+
+
+def test_a_video_that_failed_on_its_way_has_its_model_frames_counted() -> None:
+    film = Film(dogs=SOME_DOGS, faults={"finish": [StoreError("full")]})
+    assert run(film).n_model_frames >= 24
+
+
+def test_content_other_than_what_was_seen_is_refused_before_anything_is_done() -> None:
+    stages = FakeStages({"film": Film(dogs=SOME_DOGS)})
+    row = replace(ROW, sha256="77" * 32)
+    report = asyncio.run(VideoRun(row, DOGS, make_context(stages)).run())
+    assert (report.outcome, report.code) == ("failed", "source_changed")
+    assert f"expected content with the sha256 {'77' * 32}" in str(report.reason)
+    assert [name for name, _ in stages.calls] == ["survey"]
+    true = replace(ROW, sha256=run(Film()).input_sha256)
+    stages = FakeStages({"film": Film(dogs=SOME_DOGS)})
+    again = asyncio.run(VideoRun(true, DOGS, make_context(stages)).run())
+    assert again.outcome == "masked"
+
+
+@pytest.mark.parametrize(("limit", "outcome"), [(0.1, "review"), (0.2, "masked")])
+def test_a_video_beyond_a_limit_of_the_policy_waits_for_a_person(
+    limit: float, outcome: str
+) -> None:
+    policy = Policy(rules=DOGS.rules, review=Review(masked_frames=limit))
+    report = run(Film(dogs=SOME_DOGS), policy)
+    assert report.outcome == outcome
+    assert (report.code == "review") == (outcome == "review")
+    assert ("of 24 frames, limit 10 %" in str(report.reason)) == (outcome == "review")

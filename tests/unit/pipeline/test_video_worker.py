@@ -13,9 +13,10 @@ import pytest
 from fake_stages import Tally
 from lamp_clips import clip, corner, decoded
 from stub_model import COLOURS, LampFinder, RaisingModel, lamp_bits
+from values import frame_by_frame
 
 from fearrefactor.core.manifest import Row
-from fearrefactor.core.policy import Effect, Policy, Rule
+from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings
 from fearrefactor.errors import (
     FidelityError,
@@ -27,7 +28,8 @@ from fearrefactor.errors import (
 from fearrefactor.media.packets import EncodedPacket, unpack_all
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.video import RunContext, VideoRun
+from fearrefactor.pipeline.stages import RunContext
+from fearrefactor.pipeline.video import VideoRun
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
     from fearrefactor.core.report import VideoReport
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import PinnedSource
-    from fearrefactor.pipeline.video import Stages
+    from fearrefactor.pipeline.stages import Stages
 
     Spoil = Callable[[EncodedPacket], EncodedPacket]
 
 LIT = range(6, 30)
-FILL_RED = Policy(name="red", rules=(Rule(classes=("red",), effect=Effect(kind="fill")),))
+FILL_RED = Policy(name="red", rules=(frame_by_frame("red", effect="fill"),))
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def worker(tmp_path: Path, scratch: Path) -> Iterator[VideoWorker]:
 def run(
     worker: VideoWorker, source: Path, policy: Policy = FILL_RED, stages: Stages | None = None
 ) -> VideoReport:
-    steps = stages or InlineStages(worker, LampFinder(), "stub")
+    steps = stages or InlineStages(worker, LampFinder().card, "stub")
     context = RunContext(worker._settings, steps, Tally(), {})
     return asyncio.run(VideoRun(Row(1, "film", str(source)), policy, context).run())
 
@@ -196,7 +198,7 @@ class SpoilingStages(InlineStages):
     def __init__(
         self, worker: VideoWorker, spoil: Callable[[EncodedPacket], EncodedPacket]
     ) -> None:
-        super().__init__(worker, LampFinder(), "stub")
+        super().__init__(worker, LampFinder().card, "stub")
         self._spoil = spoil
 
     async def render(
@@ -265,7 +267,7 @@ def test_a_finished_video_leaves_no_packets_behind(worker: VideoWorker, source: 
 def test_a_worker_without_a_model_says_so(tmp_path: Path, scratch: Path, source: Path) -> None:
     with VideoWorker(settings(tmp_path), None, scratch) as worker:
         survey = worker.survey(str(source))
-        with pytest.raises(ModelError, match="has no model"):
+        with pytest.raises(ModelError, match="there is no model here"):
             worker.detect(survey.source, survey.index.tasks()[0])
 
 

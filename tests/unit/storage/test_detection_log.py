@@ -12,10 +12,11 @@ import pytest
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
+from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import Segment, VideoIndex, VideoInfo
 from fearrefactor.errors import NotFoundError, StoreError
 from fearrefactor.storage import detection_log
-from fearrefactor.storage.detection_log import read_detections, write_detections
+from fearrefactor.storage.detection_log import read_detections, read_model, write_detections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,19 +75,31 @@ def seen(n: int) -> Detections:
     rng = np.random.default_rng(5)
     return Detections(
         frames=np.arange(20, dtype=np.int64),
+        sketch=rng.integers(0, 256, (20, SKETCH), np.uint8),
         frame=np.sort(rng.integers(0, 20, n)).astype(np.int64),
         class_id=rng.integers(0, 3, n).astype(np.int32),
         score=rng.random(n, np.float32),
         box=(rng.random((n, 4), np.float32) * 640).astype(np.float32),
         mask=tuple(encode((rng.random((n, 9, 16)) < 0.4).astype(np.uint8))),
+        surround=rng.integers(0, 256, (n, 3), np.uint8),
     )
 
 
 def write(path: Path, detections: Detections) -> Path:
     write_detections(
-        path, detections, video_id="clip", index=index(), card=CARD, detect_id="ef" * 32
+        path,
+        detections,
+        video_id="clip",
+        index=index(),
+        card=CARD,
+        detect_id="ef" * 32,
+        detect_settings="all at once",
     )
     return path
+
+
+def read(path: Path) -> tuple[Detections, dict[str, str]]:
+    return read_detections(path, seen(0).sketch)
 
 
 @pytest.mark.parametrize("n", [0, 1, 500])
@@ -95,8 +108,8 @@ def test_what_is_read_is_what_was_written_to_the_bit(
 ) -> None:
     monkeypatch.setattr(detection_log, "ROWS_PER_GROUP", 64)
     written = seen(n)
-    found, said = read_detections(write(tmp_path / "d.parquet", written))
-    for name in ("frames", "frame", "class_id", "score", "box"):
+    found, said = read_detections(write(tmp_path / "d.parquet", written), written.sketch)
+    for name in ("frames", "sketch", "frame", "class_id", "score", "box", "surround"):
         before, after = getattr(written, name), getattr(found, name)
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
@@ -105,6 +118,19 @@ def test_what_is_read_is_what_was_written_to_the_bit(
     assert said["model_sha256"] == CARD.sha256
     assert (said["n_frames"], said["time_base"]) == ("20", "1/30000")
     assert json.loads(said["versions"]).keys() == {"fearrefactor", "pyarrow"}
+
+
+def test_the_model_is_known_from_its_detections_alone(tmp_path: Path) -> None:
+    assert read_model(write(tmp_path / "d.parquet", seen(2))) == (CARD, "all at once")
+
+
+def test_a_model_card_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.parquet", seen(3))
+    table = pq.read_table(path)
+    said = {**table.schema.metadata, b"model_card": b"{}"}
+    pq.write_table(table.replace_schema_metadata(said), path)
+    with pytest.raises(StoreError, match="no valid model card"):
+        read_model(path)
 
 
 def test_the_same_detections_are_the_same_bytes(tmp_path: Path) -> None:
@@ -128,11 +154,13 @@ def test_a_frame_that_was_not_inspected_is_never_logged_as_such(tmp_path: Path) 
     whole = seen(0)
     part = Detections(
         frames=np.delete(whole.frames, 11),
+        sketch=np.delete(whole.sketch, 11, axis=0),
         frame=whole.frame,
         class_id=whole.class_id,
         score=whole.score,
         box=whole.box,
         mask=whole.mask,
+        surround=whole.surround,
     )
     with pytest.raises(ValueError, match="frames 0 to 19 of clip inspected, got 19"):
         write(tmp_path / "d.parquet", part)
@@ -143,7 +171,7 @@ def test_a_file_cut_short_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path / "d.parquet", seen(300))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(StoreError, match=r"d\.parquet"):
-        read_detections(path)
+        read(path)
 
 
 def test_another_kind_of_table_is_no_detection_file(tmp_path: Path) -> None:
@@ -151,10 +179,10 @@ def test_another_kind_of_table_is_no_detection_file(tmp_path: Path) -> None:
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["pts"]), path)
     with pytest.raises(StoreError, match="expected columns"):
-        read_detections(path)
+        read(path)
     pq.write_table(table.replace_schema_metadata({"detect_id": "x"}), path)
     with pytest.raises(StoreError, match="lacks video_id"):
-        read_detections(path)
+        read(path)
 
 
 def test_a_file_whose_rows_lie_outside_its_frames_is_refused(tmp_path: Path) -> None:
@@ -163,11 +191,11 @@ def test_a_file_whose_rows_lie_outside_its_frames_is_refused(tmp_path: Path) -> 
     said = {**table.schema.metadata, b"n_frames": b"3"}
     pq.write_table(table.replace_schema_metadata(said), path)
     with pytest.raises(StoreError, match="no valid detections"):
-        read_detections(path)
+        read(path)
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
-        read_detections(tmp_path / "none.parquet")
+        read(tmp_path / "none.parquet")
     with pytest.raises(StoreError):
         write(tmp_path / "no" / "folder.parquet", seen(1))

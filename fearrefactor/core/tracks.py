@@ -1,0 +1,299 @@
+"""Which detections are one object over time.
+
+All detections of a video are known, so that linking looks in both directions. Confident ones are
+linked first, frame by frame, by an optimal assignment (Kuhn 1955, as SORT does, arXiv 1602.00763)
+on boxes that are enlarged a little, so that small and fast objects meet (C-BIoU, arXiv 2211.14317).
+Then those of low score are taken where they continue a track (as ByteTrack does, arXiv 2110.06864):
+inside its gaps, after its end, and before its beginning. No track crosses a scene cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from fearrefactor.core.motion import areas, between, grown, ious, moved, overlaps, velocity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.motion import Boxes
+
+# How far boxes are enlarged before they are held against each other, and how much they must then
+# overlap; the longer nothing was seen, the further.
+_ENLARGE, _ENLARGE_PER_FRAME, _MOST_ENLARGED = 0.25, 0.05, 0.75
+_LEAST_IOU = 0.1
+# A weak detection continues a track where the track is expected, or is a part of it.
+_CONTINUES_IOU = 0.35
+_PART_INSIDE = 0.75
+# Two boxes of one frame that overlap so much are around one thing.
+_SAME_IOU = 0.5
+# What the model calls by another name must lie just where the track is expected.
+_RENAMED_IOU = 0.55
+# Sightings by which it is foreseen where an object goes.
+_NEAR = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """The detections that may be parts of tracks, as arrays over all detections of a video.
+
+    ``frame`` ``(n,)`` int64; ``box`` ``(n, 4)`` float64, steadied; ``score`` ``(n,)`` float32.
+    ``strong`` ``(n,)`` bool: of a wanted class, seen with the wanted confidence; ``weak``: with
+    less; ``renamed``: of another class. ``scene`` ``(n_frames,)`` int64 numbers the scenes.
+    """
+
+    frame: NDArray[np.int64]
+    box: Boxes
+    score: NDArray[np.float32]
+    strong: NDArray[np.bool_]
+    weak: NDArray[np.bool_]
+    renamed: NDArray[np.bool_]
+    scene: NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class Track:
+    """One object over time: ``rows`` of detections, one a frame, in order.
+
+    ``parts`` are further rows, of low score, that lie within it.
+    """
+
+    rows: list[int]
+    parts: list[int] = field(default_factory=list)
+
+
+def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
+    """Tracks, each with at least one strong sighting; every strong sighting is in exactly one.
+
+    ``max_gap_frames``: how many frames may pass between two sightings of a track.
+    """
+    doubles = _doubles(seen)
+    firsts = seen.strong.copy()
+    firsts[list(doubles)] = False
+    tracks = _link_strong(np.flatnonzero(firsts), seen, max_gap_frames)
+    by_frame = _by_frame(np.flatnonzero(seen.weak | seen.renamed), seen.frame)
+    free = set(np.flatnonzero(seen.weak | seen.renamed).tolist())
+    tracks.sort(key=lambda track: (-len(track.rows), track.rows[0]))
+    for track in tracks:
+        _continue(track, seen, by_frame, free, max_gap_frames)
+    tracks = _absorb(_join(tracks, seen, max_gap_frames), seen)
+    owner = {row: track for track in tracks for row in (*track.rows, *track.parts)}
+    for row, first in doubles.items():
+        owner[first].parts.append(row)
+    for track in tracks:
+        _fill_gaps(track, seen, by_frame, free)
+    return sorted(tracks, key=lambda track: (int(seen.frame[track.rows[0]]), track.rows[0]))
+
+
+def _doubles(seen: Sightings) -> dict[int, int]:
+    """Strong sightings that are another box around the same thing, and whose double each is.
+
+    A model often draws two boxes around one thing for a frame or two. As things of their own they
+    would break its track, and would be looked for before and after.
+    """
+    double_of: dict[int, int] = {}
+    for rows in _by_frame(np.flatnonzero(seen.strong), seen.frame).values():
+        if len(rows) < 2:
+            continue
+        order = sorted(rows, key=lambda row: -seen.score[row])
+        alike = ious(seen.box[order], seen.box[order]) >= _SAME_IOU
+        for at, row in enumerate(order):
+            firsts = [one for one in np.flatnonzero(alike[at, :at]) if order[one] not in double_of]
+            if firsts:
+                double_of[row] = order[firsts[0]]
+    return double_of
+
+
+def _link_strong(firsts: NDArray[np.int64], seen: Sightings, max_gap_frames: int) -> list[Track]:
+    tracks: list[Track] = []
+    live: list[Track] = []
+    for frame, rows in sorted(_by_frame(firsts, seen.frame).items()):
+        live = [
+            track
+            for track in live
+            if frame - seen.frame[track.rows[-1]] <= max_gap_frames + 1
+            and seen.scene[seen.frame[track.rows[-1]]] == seen.scene[frame]
+        ]
+        taken = set()
+        for at, which in _assign(live, rows, frame, seen):
+            live[at].rows.append(rows[which])
+            taken.add(which)
+        new = [Track([row]) for which, row in enumerate(rows) if which not in taken]
+        tracks += new
+        live += new
+    return tracks
+
+
+def _assign(
+    live: list[Track], rows: list[int], frame: int, seen: Sightings
+) -> Iterable[tuple[int, int]]:
+    """Pairs of a live track and one of the ``rows`` that continues it."""
+    if not live:
+        return []
+    expected = np.stack([_expected(track, frame, seen) for track in live])
+    gaps = np.array([frame - seen.frame[track.rows[-1]] for track in live])
+    likeness = _likeness(expected, seen.box[rows], gaps[:, None])
+    at, which = linear_sum_assignment(-likeness)
+    good = likeness[at, which] >= _LEAST_IOU
+    return zip(at[good].tolist(), which[good].tolist(), strict=True)
+
+
+def _likeness(one: Boxes, other: Boxes, gaps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """IoU of enlarged boxes, ``(n, m)``, more enlarged over longer ``gaps`` ``(n, 1)``."""
+    out = np.zeros((len(one), len(other)))
+    shares = np.minimum(_ENLARGE + _ENLARGE_PER_FRAME * (gaps[:, 0] - 1), _MOST_ENLARGED)
+    for share in np.unique(shares):
+        same = shares == share
+        out[same] = ious(grown(one[same], share), grown(other, share))
+    return out
+
+
+def _expected(track: Track, frame: int, seen: Sightings) -> Boxes:
+    """Where a track is expected in a frame before or after it."""
+    at_end = frame > seen.frame[track.rows[-1]]
+    near = track.rows[-_NEAR:] if at_end else track.rows[:_NEAR]
+    end = near[-1] if at_end else near[0]
+    speed = velocity(seen.frame[near], seen.box[near], at_end=at_end)
+    return moved(seen.box[end], speed, float(frame - seen.frame[end]))
+
+
+def _continue(
+    track: Track,
+    seen: Sightings,
+    by_frame: Mapping[int, list[int]],
+    free: set[int],
+    max_gap_frames: int,
+) -> None:
+    """Follow a track beyond both of its ends through detections of low score."""
+    for step in (1, -1):
+        frame = int(seen.frame[track.rows[-1 if step > 0 else 0]])
+        scene, missed = seen.scene[frame], 0
+        while missed <= max_gap_frames:
+            frame += step
+            if not 0 <= frame < len(seen.scene) or seen.scene[frame] != scene:
+                break
+            near = [row for row in by_frame.get(frame, ()) if row in free]
+            row = _best(near, _expected(track, frame, seen), seen) if near else None
+            if row is None:
+                missed += 1
+                continue
+            missed = 0
+            free.discard(row)
+            track.rows.insert(len(track.rows) if step > 0 else 0, row)
+
+
+def _best(rows: list[int], expected: Boxes, seen: Sightings) -> int | None:
+    """The one of ``rows`` that lies best where a track is expected, if it lies well enough."""
+    fit = ious(expected[None], seen.box[rows])[0]
+    fit[fit < np.where(seen.renamed[rows], _RENAMED_IOU, _CONTINUES_IOU)] = 0
+    best = int(fit.argmax())
+    return rows[best] if fit[best] > 0 else None
+
+
+def _join(tracks: list[Track], seen: Sightings, max_gap_frames: int) -> list[Track]:
+    """Put tracks together of which one ends where another begins, looking from either side."""
+    waiting = sorted(tracks, key=lambda track: int(seen.frame[track.rows[0]]))
+    joined: list[Track] = []
+    for track in waiting:
+        first = track.rows[0]
+        before = [
+            other
+            for other in joined
+            if 0 < seen.frame[first] - seen.frame[other.rows[-1]] <= max_gap_frames + 1
+            and seen.scene[seen.frame[first]] == seen.scene[seen.frame[other.rows[-1]]]
+        ]
+        fits = [_fit_of_ends(other, track, seen) for other in before]
+        if fits and max(fits) >= _LEAST_IOU:
+            before[int(np.argmax(fits))].rows += track.rows
+        else:
+            joined.append(track)
+    return joined
+
+
+def _fit_of_ends(one: Track, next_one: Track, seen: Sightings) -> float:
+    last, first = one.rows[-1], next_one.rows[0]
+    gap = np.array([[seen.frame[first] - seen.frame[last]]])
+    ahead = _likeness(
+        _expected(one, int(seen.frame[first]), seen)[None], seen.box[first][None], gap
+    )
+    back = _likeness(
+        _expected(next_one, int(seen.frame[last]), seen)[None], seen.box[last][None], gap
+    )
+    return float(max(ahead[0, 0], back[0, 0]))
+
+
+def _absorb(tracks: list[Track], seen: Sightings) -> list[Track]:
+    """Make tracks that are never seen but inside a longer one parts of that.
+
+    They are seen in its box, and only there.
+    """
+    kept: list[Track] = []
+    at: dict[int, list[tuple[Track, int]]] = {}
+    for track in sorted(tracks, key=lambda track: -len(track.rows)):
+        hosts = [
+            {
+                id(host): host
+                for host, row in at.get(int(seen.frame[one]), ())
+                if _is_inside(one, row, seen)
+            }
+            for one in track.rows
+        ]
+        same = set.intersection(*(set(found) for found in hosts))
+        if same:
+            host = hosts[0][min(same, key=lambda one: hosts[0][one].rows[0])]
+            host.parts += track.rows
+            continue
+        kept.append(track)
+        for row in track.rows:
+            at.setdefault(int(seen.frame[row]), []).append((track, row))
+    return kept
+
+
+def _is_inside(row: int, host: int, seen: Sightings) -> bool:
+    common = overlaps(seen.box[row][None], seen.box[host][None])[0, 0]
+    mine, its = areas(seen.box[row]), areas(seen.box[host])
+    return bool(common >= _PART_INSIDE * mine or common >= _SAME_IOU * (mine + its - common))
+
+
+def _fill_gaps(
+    track: Track, seen: Sightings, by_frame: Mapping[int, list[int]], free: set[int]
+) -> None:
+    """Take what was seen with low score inside a track's gaps, and inside the object itself."""
+    rows = [track.rows[0]]
+    for row in track.rows[1:]:
+        last = rows[-1]
+        start, end = int(seen.frame[last]), int(seen.frame[row])
+        for frame in range(start + 1, end):
+            near = [one for one in by_frame.get(frame, ()) if one in free]
+            share = (frame - start) / (end - start)
+            found = (
+                _best(near, between(seen.box[last], seen.box[row], share), seen) if near else None
+            )
+            if found is not None:
+                free.discard(found)
+                rows.append(found)
+        rows.append(row)
+    track.rows = rows
+    for row in rows:
+        near = [
+            one for one in by_frame.get(int(seen.frame[row]), ()) if seen.weak[one] and one in free
+        ]
+        if near:
+            common = overlaps(grown(seen.box[row], 0.1)[None], seen.box[near])[0]
+            inside = common >= _PART_INSIDE * areas(seen.box[near])
+            found_parts = [one for one, is_in in zip(near, inside, strict=True) if is_in]
+            track.parts += found_parts
+            free.difference_update(found_parts)
+
+
+def _by_frame(rows: NDArray[np.int64], frame: NDArray[np.int64]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        found.setdefault(int(frame[row]), []).append(row)
+    return found

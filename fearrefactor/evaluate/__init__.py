@@ -1,0 +1,1 @@
+"""Holding what is masked against data sets in which people have drawn what is there."""

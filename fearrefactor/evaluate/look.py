@@ -1,0 +1,91 @@
+"""A detect pass over pictures of a data set, by the very steps that ``mask`` takes."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fearrefactor.core.detections import join
+from fearrefactor.media.jpeg_sequence import mux_jpegs
+from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.storage.s3 import S3Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.video import Canvas, VideoInfo
+    from fearrefactor.pipeline.progress import Progress
+    from fearrefactor.vision.segmenter import Segmenter
+
+#: DAVIS was filmed so. Rules give times in seconds: they need to know.
+FRAMES_PER_S = 24
+
+
+@dataclass(frozen=True)
+class Watched:
+    """All that was seen in a video or an image, and what masks are laid on."""
+
+    detections: Detections
+    canvas: Canvas
+    info: VideoInfo
+    card: ModelCard
+
+
+class Observer:
+    """Lets a model look at sequences and images, one after the other."""
+
+    def __init__(self, segmenter: Segmenter, scratch: Path, progress: Progress) -> None:
+        self.card = segmenter.card
+        self._progress = progress
+        settings = JobSettings(str(scratch), "", S3Settings())
+        self._worker = VideoWorker(settings, segmenter, scratch)
+
+    def close(self) -> None:
+        """End the media process and remove what it left."""
+        self._worker.close()
+
+    def expect(self, n_frames: int) -> None:
+        """So many more frames are going to be looked at."""
+        self._progress.add_work(n_frames)
+
+    def watch(self, path: Path) -> Watched:
+        """A video or an image.
+
+        Raises:
+            MediaError: it cannot be decoded. ModelError: the model answers rubbish.
+        """
+        survey = self._worker.survey(str(path.resolve()))
+        index = survey.index
+        parts = []
+        for task in index.tasks():
+            parts.append(self._worker.detect(survey.source, task)[0])
+            self._progress.did_frames(task.segment.n_frames)
+        return Watched(join(parts, index.n_frames), index.canvas, index.info, self.card)
+
+    def watch_pictures(self, pictures: Sequence[Path]) -> Watched:
+        """JPEG files of one size as a video of ``FRAMES_PER_S``, a frame each.
+
+        Raises:
+            MediaError: as ``watch``, or a file is no JPEG.
+        """
+        path = self._worker.scratch / "sequence.mkv"
+        mux_jpegs(pictures, path, FRAMES_PER_S)
+        try:
+            return self.watch(path)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def observing(segmenter: Segmenter, progress: Progress) -> Iterator[Observer]:
+    """An observer with a directory of its own, for the length of a ``with`` block."""
+    with tempfile.TemporaryDirectory(prefix="fearrefactor-evaluate-") as folder:
+        observer = Observer(segmenter, Path(folder), progress)
+        with contextlib.closing(observer):
+            yield observer

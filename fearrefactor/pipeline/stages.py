@@ -1,0 +1,75 @@
+"""Who does the steps of videos: this process (``pipeline/inline.py``) or actors of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.job import (
+        JobSettings,
+        Logged,
+        PinnedSource,
+        Published,
+        Seen,
+        Survey,
+    )
+    from fearrefactor.pipeline.progress import Progress
+
+
+class Stages(Protocol):
+    """Who does the steps of videos. Each may be called for several videos at once.
+
+    What ``render`` answers is only ever handed on to ``audit`` and ``finish`` of the same stages.
+    """
+
+    card: ModelCard
+    detect_settings: str
+
+    async def survey(self, uri: str) -> Survey:
+        """Pin, checksum and index a source."""
+        ...
+
+    async def find(self, row_key: str, work_id: str) -> Published | None:
+        """What an earlier run published for the same work."""
+        ...
+
+    async def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """Detections that an earlier run has logged, whole."""
+        ...
+
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """Detections of a segment, and seconds."""
+        ...
+
+    async def render(
+        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+    ) -> tuple[Any, float]:
+        """A masked segment, encoded, and seconds."""
+        ...
+
+    async def audit(
+        self, source: PinnedSource, task: SegmentTask, rendered: Any, frames: Sequence[int]
+    ) -> tuple[Detections, float]:
+        """What the model sees in some frames of a rendered segment, and seconds."""
+        ...
+
+    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
+        """Assemble, verify and publish."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all rows of a run share; ``versions`` of what decides the result, by name."""
+
+    settings: JobSettings
+    stages: Stages
+    progress: Progress
+    versions: Mapping[str, str]
