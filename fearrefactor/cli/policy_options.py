@@ -48,7 +48,7 @@ _OPTIONS = (
     ),
     click.option(
         "--effect",
-        type=click.Choice(["blur", "mosaic", "fill"]),
+        type=click.Choice(["blur", "mosaic", "fill", "background-blur"]),
         help="How to mask, with --classes. [default: that of the preset]",
     ),
     click.option(

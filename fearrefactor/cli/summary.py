@@ -104,7 +104,7 @@ def _of_audit(report: RunReport) -> list[str]:
     if not report.n_leaks:
         return []
     frames = f"in {report.n_audited_frames} frames looked at again"
-    return [f"audit: {report.n_leaks} leaks at first, {frames}; videos.parquet notes what was done"]
+    return [f"audit: {report.n_leaks} leaks closed, {frames}; videos.parquet notes what was done"]
 
 
 def _count(value: int | None) -> str:

@@ -13,9 +13,11 @@ from fearrefactor.core.leaks import SAMPLED_OF
 from fearrefactor.core.plan import MaskPlan
 from fearrefactor.core.policy import Effect
 from fearrefactor.core.rle import encode
+from fearrefactor.core.shapes import widened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from numpy.typing import NDArray
 
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from fearrefactor.core.rle import Mask
     from fearrefactor.core.video import Canvas
 
-#: By how much of an object's size its box is widened: nothing of its outline is to be left.
-_WIDER: Final = 0.1
+#: By how much of an object's size its mask is widened where its effect is made stronger, so many
+#: times, and its box where that is filled: nothing of its outline is to be left.
+_WIDER, _STRONGER, _WIDER_BOX = 0.15, 2.0, 0.1
+_SOFT: Final = frozenset({"blur", "mosaic"})
 #: What is found through a mask and reaches beyond it by more than the rest of this share was also
 #: missed in part.
 _WHOLE: Final = 0.9
@@ -37,6 +41,7 @@ def harden(
     plan: MaskPlan,
     leaks: Sequence[Leak],
     *,
+    hardened: AbstractSet[int] = frozenset(),
     seen_again: Detections,
     seen_first: Detections,
     policy: Policy,
@@ -45,17 +50,22 @@ def harden(
 ) -> MaskPlan:
     """``plan`` with the ``leaks`` closed that were found in ``seen_again``.
 
-    A track that is recognised through its mask is filled over its widened bounding box, in all of
-    its frames, so that it does not flicker. What was found outside the plan is decided as if the
-    first pass had seen it: with the policy's effect, and also before and after, wherever the
-    detections of the first pass (``seen_first``, of all frames) continue it faintly.
+    A track that is recognised through its mask gets a wider and stronger one; where that is not
+    enough (it is one of those ``hardened`` before) or not possible, its widened bounding box is
+    filled. Either is done in all of its frames, so that it does not flicker. What was found outside
+    the plan is decided as if the first pass had seen it: with the policy's effect, and also before
+    and after, wherever the detections of the first pass (``seen_first``, of all frames) continue it
+    faintly.
 
     Raises:
         PolicyError: a rule names a class that the model does not have.
     """
     through = {leak.track for leak in leaks if leak.is_through}
     regions = {
-        frame: tuple(_filled(r, canvas) if r.track in through else r for r in found)
+        frame: tuple(
+            _hidden_better(r, canvas, again=r.track in hardened) if r.track in through else r
+            for r in found
+        )
         for frame, found in plan.regions.items()
     }
     missed = [leak.row for leak in leaks if not leak.is_through or leak.covered < _WHOLE]
@@ -124,9 +134,19 @@ def _merged(
     )
 
 
+def _hidden_better(region: Region, canvas: Canvas, *, again: bool) -> Region:
+    if again or region.effect.kind not in _SOFT:
+        return _filled(region, canvas)
+    strength = min(region.effect.strength * _STRONGER, 4.0)
+    effect = region.effect.model_copy(update={"strength": strength, "feather": 0.0})
+    cell_px = (canvas.width_px * canvas.height_px / (region.mask.height * region.mask.width)) ** 0.5
+    mask = widened(region.mask, max(round(_WIDER * region.size_px / cell_px), 1))
+    return replace(region, effect=effect, mask=mask)
+
+
 def _filled(region: Region, canvas: Canvas) -> Region:
     color = region.effect.color if region.effect.kind == "fill" else Effect().color
-    mask = _widened_box(region.mask, region.size_px * _WIDER, canvas)
+    mask = _widened_box(region.mask, region.size_px * _WIDER_BOX, canvas)
     return replace(region, effect=Effect(kind="fill", color=color), mask=mask)
 
 

@@ -41,9 +41,9 @@ def acceleration(frames: NDArray[np.int64], boxes: Boxes, *, at_end: bool) -> Bo
 
     The difference of two velocities, each over a few sightings: single boxes tremble too much.
     """
-    near = slice(-2 * _FIT, None) if at_end else slice(None, 2 * _FIT)
+    half = min(len(frames) // 2, _FIT)
+    near = slice(len(frames) - 2 * half, None) if at_end else slice(None, 2 * half)
     time, sides = frames[near], boxes[near]
-    half = len(time) // 2
     if half < 2:
         return np.zeros(4)
     change = velocity(time[half:], sides[half:], at_end=True) - velocity(

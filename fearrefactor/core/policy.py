@@ -204,7 +204,7 @@ class Policy(BaseModel):
     """Rules in order; an instance is masked by the first rule that matches it.
 
     ``in_doubt`` ``whole_frame`` fills every frame in which something that was there before or
-    after, or seems to be there, was not seen with confidence. ``on_leak`` says what becomes of a
+    after was not seen with confidence. ``on_leak`` says what becomes of a
     video in which the audit still finds a thing that was masked.
     """
 

@@ -21,8 +21,8 @@ def in_words(policy: Policy) -> str:
         lines.append("Everything else is left as it is.")
     if policy.in_doubt == "whole_frame":
         lines.append(
-            "A frame is filled as a whole if something that was there before or after, or seems "
-            "to be there, was not seen in it with confidence."
+            "A frame is filled as a whole if something that was there before or after was not "
+            "seen in it with confidence."
         )
     lines += _review(policy.review)
     lines.append(

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fearrefactor.core.rle import encode
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from fearrefactor.core.motion import Boxes
+    from fearrefactor.core.rle import Mask
 
 #: Fine cells per cell of the model's mask, along each axis.
 FINE = 2
@@ -105,13 +108,19 @@ class Shape:
             across = out.copy()
             across[:, 1:] |= out[:, :-1]
             across[:, :-1] |= out[:, 1:]
-            # Steps with 4 and with 8 neighbours take turns, within 8 % of a disc.
+            # Steps with 4 and with 8 neighbours take turns, which comes close to a disc.
             upright = across if step % 2 else out
             new = across if step % 2 == 0 else across.copy()
             new[1:] |= upright[:-1]
             new[:-1] |= upright[1:]
             out = new
         return Shape(self.top - cells, self.left - cells, out)
+
+
+def widened(mask: Mask, cells: int) -> Mask:
+    """A mask that is not empty, grown by ``cells`` of its own in all directions."""
+    whole = Shape(0, 0, mask.bits().astype(bool)).widened(cells)
+    return encode(whole.on((mask.height, mask.width)).view(np.uint8)[None])[0]
 
 
 def united(shapes: Sequence[Shape]) -> Shape:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     ]
 
 
+_MOST_ROUNDS = 3
+
+
 @dataclass(frozen=True)
 class RenderedFrames:
     """A ``FrameSource`` of some frames of a rendered segment; ``packets`` is a file of it."""
@@ -56,51 +59,89 @@ class RenderedFrames:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Masked:
     """A video that was rendered and audited: the plan that it was rendered after, and its packets.
 
-    ``n_leaks`` were found at first, ``notes`` say what was done about them, and ``still_found``
-    what was found even then.
+    ``n_leaks`` were found in all, ``notes`` say what was done about them, and ``still_found`` what
+    was found even then.
     """
 
     plan: MaskPlan
     rendered: list[Any]
     n_leaks: int = 0
     still_found: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: Counter[str] = field(default_factory=Counter)
 
 
 async def render_without_leaks(
     seen: Seen, policy: Policy, mode: AuditMode, render: Render
 ) -> Masked:
-    """Render a video; what the audit still finds is hidden better, once, and looked at again."""
-    tasks = seen.survey.index.tasks()
-    canvas = seen.survey.index.canvas
-    done = await render(tasks, seen.plan, frames_to_audit(seen.plan, mode))
-    rendered = [packets for packets, _ in done]
-    seen_again = concatenate([found for _, found in done])
-    leaks = find_leaks(seen.plan, seen_again, policy, seen.card, canvas)
-    if not leaks:
-        return Masked(seen.plan, rendered)
-    plan = harden(
-        seen.plan,
-        leaks,
-        seen_again=seen_again,
-        seen_first=seen.detections,
-        policy=policy,
-        card=seen.card,
-        canvas=canvas,
-    )
-    changed = _holding(tasks, changed_frames(seen.plan, plan))
-    frames = {*frames_to_audit(plan, mode), *(leak.frame for leak in leaks)}
-    done = await render(changed, plan, sorted(frames))
-    for task, (packets, _) in zip(changed, done, strict=True):
-        rendered[task.segment.index] = packets
-    seen_again = concatenate([found for _, found in done])
-    left = find_leaks(plan, seen_again, policy, seen.card, canvas)
-    told = _told(left, seen, plan) if left else None
-    return Masked(plan, rendered, len(leaks), told, _notes(leaks, seen.card))
+    """Render a video; each thing that the audit still finds is hidden better once.
+
+    A mask through which a thing is found is made wider and stronger, then its box is filled; what
+    is found even through that stays found. What is found anew, in a picture that has changed, gets
+    its own repair, for a few rounds.
+    """
+    tasks, canvas = seen.survey.index.tasks(), seen.survey.index.canvas
+    masked = Masked(seen.plan, [None] * len(tasks))
+    repairs = _Repairs(seen, policy)
+    wanted = tasks
+    frames = set(frames_to_audit(seen.plan, mode))
+    while True:
+        done = await render(wanted, masked.plan, sorted(frames))
+        for task, (packets, _) in zip(wanted, done, strict=True):
+            masked.rendered[task.segment.index] = packets
+        seen_again = concatenate([found for _, found in done])
+        leaks = find_leaks(masked.plan, seen_again, policy, seen.card, canvas)
+        if not leaks:
+            return masked
+        masked.n_leaks += len(leaks)
+        plan, left = repairs.close(masked.plan, leaks, seen_again)
+        if left:
+            masked.still_found = _told(left, seen, masked.plan)
+            return masked
+        masked.notes += _what_is_done(leaks, seen.card)
+        wanted = _holding(tasks, changed_frames(masked.plan, plan))
+        frames = {*frames_to_audit(plan, mode), *(leak.frame for leak in leaks)}
+        masked.plan = plan
+
+
+class _Repairs:
+    """What has been tried against the leaks of one video."""
+
+    def __init__(self, seen: Seen, policy: Policy) -> None:
+        self._seen = seen
+        self._policy = policy
+        self._n_rounds = 0
+        self._hardened: set[int] = set()
+        self._filled: set[int] = set()
+
+    def close(
+        self, plan: MaskPlan, leaks: Sequence[Leak], seen_again: Detections
+    ) -> tuple[MaskPlan, list[Leak]]:
+        """A plan without the leaks, and those against which nothing is left to be tried."""
+        if self._n_rounds == _MOST_ROUNDS:
+            return plan, list(leaks)
+        left = [leak for leak in leaks if leak.is_through and leak.track in self._filled]
+        if left:
+            return plan, left
+        closed = harden(
+            plan,
+            leaks,
+            hardened=self._hardened,
+            seen_again=seen_again,
+            seen_first=self._seen.detections,
+            policy=self._policy,
+            card=self._seen.card,
+            canvas=self._seen.survey.index.canvas,
+        )
+        through = {leak.track for leak in leaks if leak.is_through}
+        self._filled |= through & self._hardened
+        self._hardened |= through
+        self._n_rounds += 1
+        changed = set(changed_frames(plan, closed))
+        return closed, [leak for leak in leaks if leak.frame not in changed]
 
 
 def _holding(tasks: Sequence[SegmentTask], frames: Sequence[int]) -> list[SegmentTask]:
@@ -123,19 +164,12 @@ def _told(left: Sequence[Leak], seen: Seen, plan: MaskPlan) -> str:
     )
 
 
-def _notes(leaks: Sequence[Leak], card: ModelCard) -> tuple[str, ...]:
-    """A line for each track that was filled, and one for each class that was missed."""
-    through = Counter((leak.track, leak.class_id) for leak in leaks if leak.is_through)
-    missed = Counter(leak.class_id for leak in leaks if not leak.is_through)
-    return (
-        *(
-            f"audit: track {track} was recognised as a {card.classes[class_id]} through its mask "
-            f"in {n} frames; its box is filled"
-            for (track, class_id), n in sorted(through.items())
-        ),
-        *(
-            f"audit: a {card.classes[class_id]} was found where nothing was masked, {n} times; "
-            "it is masked now"
-            for class_id, n in sorted(missed.items())
-        ),
+def _what_is_done(leaks: Sequence[Leak], card: ModelCard) -> Counter[str]:
+    """What is done about leaks, and in how many frames each was found."""
+    return Counter(
+        f"audit: track {leak.track} was recognised as a {card.classes[leak.class_id]} through its "
+        "mask and is hidden better"
+        if leak.is_through
+        else f"audit: a {card.classes[leak.class_id]} was found where nothing was masked, it is now"
+        for leak in leaks
     )

@@ -5,10 +5,9 @@ The order of things, what is retried and what fails a video stand here and nowhe
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,14 +23,14 @@ from fearrefactor.errors import (
     LeakError,
     MediaError,
     SourceChangedError,
-    WorkerLostError,
 )
 from fearrefactor.pipeline.audit import render_without_leaks
 from fearrefactor.pipeline.job import Seen
+from fearrefactor.pipeline.retries import Retries, all_of
 from fearrefactor.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Sequence
 
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.leaks import AuditMode
@@ -42,9 +41,7 @@ if TYPE_CHECKING:
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published
     from fearrefactor.pipeline.stages import RunContext
 
-_MAX_DEATHS = 3
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class VideoRun:
@@ -57,7 +54,7 @@ class VideoRun:
         self._stages = stages = context.stages
         self._progress = context.progress
         self._watch = Stopwatch()
-        self._deaths = 0
+        self._retries = Retries(row.id)
         self._report: dict[str, Any] = {
             "row": row.number,
             "id": row.id,
@@ -107,7 +104,7 @@ class VideoRun:
     async def _run(self) -> Published:
         for name in self._policy.classes:
             self._stages.card.class_id(name)
-        survey = await self._surviving(lambda: self._stages.survey(self._row.uri))
+        survey = await self._retries.surviving(lambda: self._stages.survey(self._row.uri))
         index = survey.index
         self._watch.add(survey.seconds)
         if self._row.sha256 not in {None, survey.sha256}:
@@ -156,7 +153,7 @@ class VideoRun:
         """A result that was audited as closely as this run wants it, or more so."""
         for mode in modes_as_close(self._settings.audit):
             work = self._audited(detect, mode)
-            there = await self._surviving(
+            there = await self._retries.surviving(
                 lambda work=work: self._stages.find(self._row.key, work)  # type: ignore[misc]
             )
             if there is not None:
@@ -172,7 +169,7 @@ class VideoRun:
 
     async def _logged(self, detect_id: str, index: VideoIndex) -> Logged | None:
         """What an earlier run saw in the very same frames."""
-        found = await self._surviving(lambda: self._stages.logged(self._row.key, detect_id))
+        found = await self._retries.surviving(lambda: self._stages.logged(self._row.key, detect_id))
         if found is None or not np.array_equal(found.pts, index.pts):
             return None
         self._report["detections_reused"] = True
@@ -182,13 +179,15 @@ class VideoRun:
         self._progress.add_work(index.n_frames)
 
         async def one(task: SegmentTask) -> Detections:
-            found, seconds = await self._surviving(lambda: self._stages.detect(source, task))
+            found, seconds = await self._retries.surviving(
+                lambda: self._stages.detect(source, task)
+            )
             self._watch.add({"detect": seconds})
             self._report["n_model_frames"] += len(found.frames)
             self._progress.did_frames(task.segment.n_frames)
             return found
 
-        parts = await _all(one(task) for task in index.tasks())
+        parts = await all_of(one(task) for task in index.tasks())
         try:
             return join(parts, index.n_frames)
         except ValueError as error:
@@ -201,7 +200,7 @@ class VideoRun:
         # image is written anew because its metadata names places and devices.
         if not plan.n_masked_frames and not info.is_image and not info.n_hidden_frames:
             try:
-                return await self._surviving(lambda: self._stages.finish(seen, None))
+                return await self._retries.surviving(lambda: self._stages.finish(seen, None))
             except FidelityError as error:
                 self._report["notes"].append(f"rendered whole: the copy was not faithful: {error}")
         mode = self._report["audit"]
@@ -209,7 +208,8 @@ class VideoRun:
             seen, self._policy, mode, lambda *what: self._render(seen.survey.source, *what)
         )
         self._report["n_leaks"] = masked.n_leaks
-        self._report["notes"] += masked.notes
+        told = sorted(masked.notes.items())
+        self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
         if masked.still_found is not None and self._policy.on_leak == "fail":
             raise LeakError(masked.still_found)
         if masked.n_leaks:
@@ -217,7 +217,7 @@ class VideoRun:
             if masked.still_found is not None:
                 reasons = (*reasons, masked.still_found)
             seen = replace(seen, plan=masked.plan, reasons=reasons)
-        return await self._surviving(lambda: self._stages.finish(seen, masked.rendered))
+        return await self._retries.surviving(lambda: self._stages.finish(seen, masked.rendered))
 
     async def _render(
         self,
@@ -231,7 +231,7 @@ class VideoRun:
         async def one(task: SegmentTask) -> tuple[Any, Detections]:
             segment = task.segment
             regions = plan.between(segment.first_frame, segment.end_frame)
-            packets, seconds = await self._surviving(
+            packets, seconds = await self._retries.surviving(
                 lambda: self._stages.render(source, task, regions)
             )
             self._watch.add({"render": seconds})
@@ -240,7 +240,7 @@ class VideoRun:
             return packets, await self._audit(source, task, packets, frames)
 
         self._progress.add_work(sum(task.segment.n_frames for task in tasks))
-        return await _all(one(task) for task in tasks)
+        return await all_of(one(task) for task in tasks)
 
     async def _audit(
         self, source: PinnedSource, task: SegmentTask, packets: object, frames: list[int]
@@ -248,7 +248,7 @@ class VideoRun:
         if not frames:
             return concatenate([])
         self._progress.add_work(len(frames))
-        found, seconds = await self._surviving(
+        found, seconds = await self._retries.surviving(
             lambda: self._stages.audit(source, task, packets, frames)
         )
         if found.frames.tolist() != frames:
@@ -262,19 +262,6 @@ class VideoRun:
         self._progress.did_frames(len(frames))
         return found
 
-    async def _surviving(self, step: Callable[[], Awaitable[_T]]) -> _T:
-        """Do a step again when the process that did it died; after three deaths it is the video."""
-        while True:
-            try:
-                return await step()
-            except WorkerLostError as error:
-                self._deaths += 1
-                _log.warning("video %s: %s", printable(self._row.id), printable(str(error)))
-                if self._deaths >= _MAX_DEATHS:
-                    raise WorkerLostError(
-                        f"{self._deaths} processes that handled it died; the last: {error}"
-                    ) from error
-
     def _failed(self, code: str, reason: str) -> VideoReport:
         return VideoReport(
             **self._report,
@@ -283,13 +270,3 @@ class VideoRun:
             reason=printable(reason),
             seconds=self._watch.seconds(),
         )
-
-
-async def _all(steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Results of all steps in order; when one fails the others are dropped at once."""
-    tasks = [asyncio.ensure_future(step) for step in steps]
-    try:
-        return list(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from values import CARD, detections
@@ -34,15 +35,18 @@ def dogs(*sightings: Sighting, top: int = 8) -> Detections:
     return detections(N, rows)  # type: ignore[arg-type]
 
 
-def hardened(first: Detections, again: Detections) -> tuple[MaskPlan, MaskPlan]:
-    plan = decide(first, POLICY, CARD, CANVAS)
-    leaks = find_leaks(plan, again, POLICY, CARD, CANVAS)
+def hardened(
+    first: Detections, seen_again: Detections, policy: Policy = POLICY, *, again: bool = False
+) -> tuple[MaskPlan, MaskPlan]:
+    plan = decide(first, policy, CARD, CANVAS)
+    leaks = find_leaks(plan, seen_again, policy, CARD, CANVAS)
     after = harden(
         plan,
         leaks,
-        seen_again=again,
+        hardened={leak.track for leak in leaks} if again else set(),
+        seen_again=seen_again,
         seen_first=first,
-        policy=POLICY,
+        policy=policy,
         card=CARD,
         canvas=CANVAS,
     )
@@ -53,9 +57,24 @@ def kinds(plan: MaskPlan, frame: int) -> set[tuple[str, str]]:
     return {(region.effect.kind, region.provenance) for region in plan.regions.get(frame, ())}
 
 
-def test_a_track_seen_through_its_mask_is_filled_over_its_box_in_all_of_its_frames() -> None:
+def test_a_track_seen_through_its_mask_gets_a_wider_and_stronger_one_in_all_of_its_frames() -> None:
     standing = dogs(*((frame, 10, 0.9) for frame in range(5, 20)))
     plan, after = hardened(standing, dogs((9, 10, 0.5)))
+    assert changed_frames(plan, after) == tuple(sorted(plan.regions))
+    for frame, (region,) in after.regions.items():
+        assert region.effect == Effect(kind="blur", strength=2)
+        before, bits = plan.regions[frame][0].mask.bits(), region.mask.bits()
+        assert bits.sum() > before.sum()
+        assert not (before & ~bits & 1).any()
+
+
+@pytest.mark.parametrize(("effect", "again"), [("blur", True), ("fill", False)])
+def test_where_that_was_not_enough_or_is_not_possible_its_box_is_filled(
+    effect: str, *, again: bool
+) -> None:
+    policy = Policy.model_validate({"rules": [{"classes": ["dog"], "effect": effect}]})
+    standing = dogs(*((frame, 10, 0.9) for frame in range(5, 20)))
+    plan, after = hardened(standing, dogs((9, 10, 0.5)), policy, again=again)
     assert changed_frames(plan, after) == tuple(sorted(plan.regions))
     for frame, (region,) in after.regions.items():
         assert region.effect == Effect(kind="fill")
@@ -71,8 +90,8 @@ def test_other_tracks_stay_as_they_are() -> None:
     first = dogs(*((frame, left, 0.9) for frame in range(5, 20) for left in (4, 28)))
     plan, after = hardened(first, dogs((9, 4, 0.5)))
     for frame in plan.regions:
-        left, right = sorted(after.regions[frame], key=lambda r: r.effect.kind, reverse=True)
-        assert (left.effect.kind, right.effect.kind) == ("fill", "blur")
+        right, left = sorted(after.regions[frame], key=lambda r: r.effect.strength)
+        assert (left.effect.strength, right.effect.strength) == (2, 1)
         assert right in plan.regions[frame]
 
 

@@ -40,7 +40,7 @@ def test_a_file_becomes_the_policy_that_it_says() -> None:
         GOOD.replace("[dog, bird]", "\n      - dog\n      - bird"),
         (
             "{rules: [{effect: {color: '#404040', kind: fill}, classes: [dog, bird], "
-            "confidence: 0.4}, {classes: [cat], margin: 0.05}]}"
+            "confidence: 0.4}, {classes: [cat], margin: 0.015}]}"
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_layout_comments_and_names_do_not_change_the_digest(same: str) -> None:
         (
             "[cat]",
             "[cat]\n    effect: {feather: 0.1}",
-            "p.yaml, line 9: rules.1: expected a feather of at most the margin, 0.05, got 0.1: ",
+            "p.yaml, line 9: rules.1: expected a feather of at most the margin, 0.015, got 0.1: ",
         ),
         (
             "rules:",

@@ -38,7 +38,7 @@ def test_a_rule_without_reach_says_so() -> None:
     assert words(rules=[rule])[:2] == [
         (
             "Every TV seen with a confidence of at least 0.25 and not smaller than 0.1 % of the "
-            "picture is blurred, 5 % of its size beyond its outline."
+            "picture is blurred, 1.5 % of its size beyond its outline."
         ),
         (
             "  Where it is lost from sight it stays masked: not at all between two sightings, "
@@ -55,8 +55,8 @@ def test_a_rule_without_reach_says_so() -> None:
     [
         ({"kind": "blur", "strength": 0.5}, "is blurred at 0.5 times the usual strength,"),
         ({"kind": "mosaic", "strength": 2}, "is covered with a mosaic at 2 times the usual str"),
-        ({"kind": "mosaic", "feather": 0.03}, "mosaic, fading in over 3 % of its size, 5 % of"),
-        ({"kind": "fill", "color": "#404040", "strength": 2}, "is filled with #404040, 5 %"),
+        ({"kind": "mosaic", "feather": 0.01}, "mosaic, fading in over 1 % of its size, 1.5 % of"),
+        ({"kind": "fill", "color": "#404040", "strength": 2}, "is filled with #404040, 1.5 %"),
         ({"kind": "fill", "color": "surround"}, "is filled with the mean colour around it,"),
         (
             {"kind": "sticker", "image": "cat.png", "color": "#000000"},
@@ -80,7 +80,7 @@ def test_a_background_says_what_is_left_clear(effect: dict[str, object], said: s
     assert words(rules=[{"classes": ["dog"], "effect": effect}]) == [
         (
             f"Everything but every dog seen with a confidence of at least 0.25 is {said}; it stays "
-            "clear to 5 % of its size beyond its outline."
+            "clear to 1.5 % of its size beyond its outline."
         ),
         SPREAD.replace("masked", "left clear"),
         LOST.replace("masked", "left clear"),
@@ -129,8 +129,8 @@ def test_exceptions_doubts_reviews_and_leaks_have_a_line_each() -> None:
         ),
         REST,
         (
-            "A frame is filled as a whole if something that was there before or after, or seems "
-            "to be there, was not seen in it with confidence."
+            "A frame is filled as a whole if something that was there before or after was not "
+            "seen in it with confidence."
         ),
         f"{look} something is masked in more than 90 % of the frames.",
         f"{look} more than 35 % of the picture is masked, on average over all frames.",
