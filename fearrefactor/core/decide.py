@@ -9,14 +9,16 @@ import numpy as np
 
 from fearrefactor.core.always import always_regions
 from fearrefactor.core.keep import kept
-from fearrefactor.core.outline import Scene, Tracing
+from fearrefactor.core.outline import Tracing
+from fearrefactor.core.placing import Scene
 from fearrefactor.core.plan import MaskPlan, Region
 from fearrefactor.core.policy import Effect
 from fearrefactor.core.rle import Mask, encode
 from fearrefactor.core.scenes import scenes_of
 from fearrefactor.core.shapes import FINE
+from fearrefactor.core.sightings import Sightings
 from fearrefactor.core.track_regions import clear_parts, regions_of
-from fearrefactor.core.tracks import Sightings, link
+from fearrefactor.core.tracks import link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

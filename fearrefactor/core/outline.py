@@ -14,21 +14,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fearrefactor.core.motion import acceleration, between, moved, velocity
-from fearrefactor.core.shapes import Shape, agreed, shape_of
+from fearrefactor.core.placing import Masks
+from fearrefactor.core.shapes import agreed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-    from fearrefactor.core.detections import Detections
     from fearrefactor.core.motion import Boxes
+    from fearrefactor.core.placing import Scene
     from fearrefactor.core.plan import Provenance
-    from fearrefactor.core.tracks import Track
+    from fearrefactor.core.shapes import Shape
+    from fearrefactor.core.sightings import Track
 
 # Where an object was not seen its mask is widened, by this share of its size for each frame since
 # the nearest sighting, up to a limit: between two sightings, and beyond the first or last one.
-_UNSURE_BETWEEN, _UNSURE_BEYOND, _MOST_UNSURE = 0.015, 0.03, 0.4
+_UNSURE_BETWEEN, _UNSURE_BEYOND, _MOST_UNSURE = 0.02, 0.045, 0.4
 # Beyond the ends of a track nobody knows how it goes on: it may have stopped or gained speed.
 _SPEEDS = (0.0, 0.5, 1.0, 1.4)
 # A thing that was seen once, and not clearly, is looked for in fewer frames around: so many for
@@ -36,8 +38,8 @@ _SPEEDS = (0.0, 0.5, 1.0, 1.4)
 _FRAMES_PER_SCORE = 5
 # A neighbour's mask that overlaps less belongs to something else.
 _LEAST_FIT = 0.3
-# One that overlaps more by moving alone need not be scaled.
-_GOOD_FIT = 0.85
+# One that overlaps so much need not be tried elsewhere; elsewhere, it must fit clearly better.
+_GOOD_FIT, _CLEARLY = 0.85, 0.03
 # Steps by which a neighbour's mask is pushed to where it fits better, each kept if it helps.
 _NUDGES = ((1, 0), (-1, 0), (-1, 0), (0, 1), (0, -1), (0, -1))
 # A neighbour's mask shows that something is missing here if it has this much more that is not here
@@ -46,7 +48,6 @@ _NUDGES = ((1, 0), (-1, 0), (-1, 0), (0, 1), (0, -1), (0, -1))
 _MORE, _UNSURE_LACKING = 1.6, 0.02
 # Sightings by which it is foreseen how an object goes on.
 _NEAR = 10
-_KEPT_SHAPES = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,22 +65,6 @@ class Outline:
     unsure: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class Scene:
-    """The detections of a video, measured in fine cells.
-
-    ``box``: ``(n, 4)`` steadied; ``camera``: ``(n_frames, 4)``, added to a box of a frame it gives
-    the place in the picture; ``grid``: rows and columns of the picture; ``number``:
-    ``(n_frames,)`` int64, ascending, counts the scenes.
-    """
-
-    detections: Detections
-    box: Boxes
-    camera: Boxes
-    grid: tuple[int, int]
-    number: NDArray[np.int64]
-
-
 class Tracing:
     """Draws the outlines of one track; ``strong`` ``(n,)`` bool: seen with confidence."""
 
@@ -92,7 +77,7 @@ class Tracing:
         self._parts: dict[int, list[int]] = {}
         for part in track.parts:
             self._parts.setdefault(int(scene.detections.frame[part]), []).append(part)
-        self._shapes: dict[int, Shape] = {}
+        self._masks = Masks(scene)
 
     @property
     def strong_rows(self) -> list[int]:
@@ -114,13 +99,14 @@ class Tracing:
         yield from self._beyond(extend, at_end=True)
 
     def _seen(self, at: int, row: int, spread: int) -> Outline:
-        own = self._shape(row)
+        own = self._masks.shape(row)
         frame, parts = self._frames[at], self._parts.get(self._frames[at], [])
         strong = bool(self._is_strong[[row, *parts]].any())
-        shapes = [own, *(self._shape(part) for part in parts)]
+        shapes = [own, *(self._masks.shape(part) for part in parts)]
         low = bisect.bisect_left(self._frames, frame - spread)
         high = bisect.bisect_right(self._frames, frame + spread)
-        lent = [self._lent(self.rows[i], row, own) for i in range(low, high) if i != at]
+        box = self._foreseen(at)
+        lent = [self._lent(self.rows[i], frame, own, box) for i in range(low, high) if i != at]
         witnesses = [shape for shape in lent if shape is not None]
         lacking = _lacking(own, witnesses)
         shapes += lacking
@@ -131,16 +117,29 @@ class Tracing:
         unsure = _UNSURE_LACKING if lacking else 0.0
         return Outline(frame, tuple(shapes), "detected" if strong else "continued", row, unsure)
 
-    def _lent(self, giver: int, row: int, own: Shape) -> Shape | None:
-        """The mask of a neighbour where it fits best, if it fits at all."""
-        frame, box = int(self.scene.detections.frame[row]), self.scene.box[row]
-        given = self._shape(giver)
-        best = given.shifted(
-            round(own.centre[0] - given.centre[0]), round(own.centre[1] - given.centre[1])
-        )
+    def _foreseen(self, at: int) -> Boxes:
+        """Where a sighting's neighbours say that it is; its own box may be that of a mere part."""
+        box, frames = self.scene.box, self._frames
+        if not 0 < at < len(self.rows) - 1:
+            return np.asarray(box[self.rows[at]])
+        share = (frames[at] - frames[at - 1]) / (frames[at + 1] - frames[at - 1])
+        return between(box[self.rows[at - 1]], box[self.rows[at + 1]], share)
+
+    def _lent(self, giver: int, frame: int, own: Shape, box: Boxes) -> Shape | None:
+        """The mask of a neighbour where it fits best, if it fits at all.
+
+        Where a mask lacks one end of the thing, its neighbour fits as well shifted to either side
+        of it: then the place counts that the neighbours foresee.
+        """
+        given = self._masks.shape(giver)
+        best = self._masks.placed(giver, frame, box)
         fit = own.iou(best)
-        if fit < _GOOD_FIT and (better := own.iou(by_box := self._placed(giver, frame, box))) > fit:
-            fit, best = better, by_box
+        if fit < _GOOD_FIT:
+            by_weight = given.shifted(
+                round(own.centre[0] - given.centre[0]), round(own.centre[1] - given.centre[1])
+            )
+            if (better := own.iou(by_weight)) > fit + _CLEARLY:
+                fit, best = better, by_weight
         for step in _NUDGES:
             nudged = best.shifted(*step)
             if (better := own.iou(nudged)) > fit:
@@ -160,7 +159,7 @@ class Tracing:
         else:
             own, whole = box[self.rows[at]], box[self.rows[anchors[0]]]
             place = whole + np.tile((own[:2] + own[2:] - whole[:2] - whole[2:]) / 2, 2)
-        return [self._placed(self.rows[anchor], frame, place) for anchor in anchors]
+        return [self._masks.placed(self.rows[anchor], frame, place) for anchor in anchors]
 
     def _gap(self, at: int) -> Iterator[Outline]:
         """The frames between a sighting and the one before it."""
@@ -171,9 +170,10 @@ class Tracing:
             box = between(self.scene.box[before], self.scene.box[after], share)
             givers = dict.fromkeys((before, after, *(self.rows[i] for i in self._anchors(at))))
             far = min(frame - start, end - frame)
+            cut = self._masks.cut_off(before) | self._masks.cut_off(after)
             yield Outline(
                 frame,
-                tuple(self._placed(giver, frame, box) for giver in givers),
+                self._masks.unseen(givers, frame, [box], cut),
                 "bridged",
                 before if share <= 0.5 else after,
                 min(_UNSURE_BETWEEN * far, _MOST_UNSURE),
@@ -188,6 +188,7 @@ class Tracing:
         speed = velocity(frames, boxes, at_end=at_end)
         turn = acceleration(frames, boxes, at_end=at_end)
         givers = dict.fromkeys((row, *(self.rows[i] for i in self._anchors(at))))
+        cut = self._masks.cut_off(row)
         for far in range(1, extend + 1):
             frame = start + step * far
             inside = 0 <= frame < len(self.scene.number)
@@ -198,7 +199,7 @@ class Tracing:
             places = [moved(self.scene.box[row], one, time) for one in speeds]
             yield Outline(
                 frame,
-                tuple(self._placed(giver, frame, box) for giver in givers for box in places),
+                self._masks.unseen(givers, frame, places, cut),
                 "extended",
                 row,
                 min(_UNSURE_BEYOND * far, _MOST_UNSURE),
@@ -208,22 +209,6 @@ class Tracing:
         """The confident sightings next to a place in the track."""
         place = bisect.bisect_left(self._strong, at)
         return self._strong[max(place - 1, 0) : place + 1]
-
-    def _placed(self, giver: int, frame: int, box: Boxes) -> Shape:
-        """A mask moved and scaled from its own box to a steadied one in another frame."""
-        camera = self.scene.camera
-        source = self.scene.box[giver] + camera[self.scene.detections.frame[giver]]
-        return self._shape(giver).warped(source, box + camera[frame])
-
-    def _shape(self, row: int) -> Shape:
-        shape = self._shapes.get(row)
-        if shape is None:
-            if len(self._shapes) >= _KEPT_SHAPES:
-                self._shapes.clear()
-            detections = self.scene.detections
-            box = self.scene.box[row] + self.scene.camera[detections.frame[row]]
-            shape = self._shapes[row] = shape_of(detections.mask[row].bits(), box)
-        return shape
 
 
 def _lacking(own: Shape, lent: list[Shape]) -> list[Shape]:

@@ -9,63 +9,31 @@ inside its gaps, after its end, and before its beginning. No track crosses a sce
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from fearrefactor.core.motion import areas, between, grown, ious, moved, overlaps, velocity
+from fearrefactor.core.faint import Faint
+from fearrefactor.core.motion import areas, grown, ious, overlaps
+from fearrefactor.core.sightings import Track, by_frame, expected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
     from fearrefactor.core.motion import Boxes
+    from fearrefactor.core.sightings import Sightings
 
 # How far boxes are enlarged before they are held against each other, and how much they must then
 # overlap; the longer nothing was seen, the further.
 _ENLARGE, _ENLARGE_PER_FRAME, _MOST_ENLARGED = 0.25, 0.05, 0.75
 _LEAST_IOU = 0.1
-# A weak detection continues a track where the track is expected, or is a part of it.
-_CONTINUES_IOU = 0.35
-_PART_INSIDE = 0.75
+# A box of which so much lies in another one is inside it.
+_INSIDE = 0.75
 # Two boxes of one frame that overlap so much are around one thing.
 _SAME_IOU = 0.5
-# What the model calls by another name must lie just where the track is expected.
-_RENAMED_IOU = 0.55
-# Sightings by which it is foreseen where an object goes.
-_NEAR = 5
-
-
-@dataclass(frozen=True, eq=False)
-class Sightings:
-    """The detections that may be parts of tracks, as arrays over all detections of a video.
-
-    ``frame`` ``(n,)`` int64; ``box`` ``(n, 4)`` float64, steadied; ``score`` ``(n,)`` float32.
-    ``strong`` ``(n,)`` bool: of a wanted class, seen with the wanted confidence; ``weak``: with
-    less; ``renamed``: of another class. ``scene`` ``(n_frames,)`` int64 numbers the scenes.
-    """
-
-    frame: NDArray[np.int64]
-    box: Boxes
-    score: NDArray[np.float32]
-    strong: NDArray[np.bool_]
-    weak: NDArray[np.bool_]
-    renamed: NDArray[np.bool_]
-    scene: NDArray[np.int64]
-
-
-@dataclass(eq=False)
-class Track:
-    """One object over time: ``rows`` of detections, one a frame, in order.
-
-    ``parts`` are further rows, of low score, that lie within it.
-    """
-
-    rows: list[int]
-    parts: list[int] = field(default_factory=list)
 
 
 def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
@@ -77,17 +45,16 @@ def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
     firsts = seen.strong.copy()
     firsts[list(doubles)] = False
     tracks = _link_strong(np.flatnonzero(firsts), seen, max_gap_frames)
-    by_frame = _by_frame(np.flatnonzero(seen.weak | seen.renamed), seen.frame)
-    free = set(np.flatnonzero(seen.weak | seen.renamed).tolist())
+    faint = Faint(seen, max_gap_frames)
     tracks.sort(key=lambda track: (-len(track.rows), track.rows[0]))
     for track in tracks:
-        _continue(track, seen, by_frame, free, max_gap_frames)
+        faint.follow(track)
     tracks = _absorb(_join(tracks, seen, max_gap_frames), seen)
     owner = {row: track for track in tracks for row in (*track.rows, *track.parts)}
     for row, first in doubles.items():
         owner[first].parts.append(row)
     for track in tracks:
-        _fill_gaps(track, seen, by_frame, free)
+        faint.fill(track)
     return sorted(tracks, key=lambda track: (int(seen.frame[track.rows[0]]), track.rows[0]))
 
 
@@ -98,7 +65,7 @@ def _doubles(seen: Sightings) -> dict[int, int]:
     would break its track, and would be looked for before and after.
     """
     double_of: dict[int, int] = {}
-    for rows in _by_frame(np.flatnonzero(seen.strong), seen.frame).values():
+    for rows in by_frame(np.flatnonzero(seen.strong), seen.frame).values():
         if len(rows) < 2:
             continue
         order = sorted(rows, key=lambda row: -seen.score[row])
@@ -113,7 +80,7 @@ def _doubles(seen: Sightings) -> dict[int, int]:
 def _link_strong(firsts: NDArray[np.int64], seen: Sightings, max_gap_frames: int) -> list[Track]:
     tracks: list[Track] = []
     live: list[Track] = []
-    for frame, rows in sorted(_by_frame(firsts, seen.frame).items()):
+    for frame, rows in sorted(by_frame(firsts, seen.frame).items()):
         live = [
             track
             for track in live
@@ -136,9 +103,9 @@ def _assign(
     """Pairs of a live track and one of the ``rows`` that continues it."""
     if not live:
         return []
-    expected = np.stack([_expected(track, frame, seen) for track in live])
+    places = np.stack([expected(track, frame, seen) for track in live])
     gaps = np.array([frame - seen.frame[track.rows[-1]] for track in live])
-    likeness = _likeness(expected, seen.box[rows], gaps[:, None])
+    likeness = _likeness(places, seen.box[rows], gaps[:, None])
     at, which = linear_sum_assignment(-likeness)
     good = likeness[at, which] >= _LEAST_IOU
     return zip(at[good].tolist(), which[good].tolist(), strict=True)
@@ -152,48 +119,6 @@ def _likeness(one: Boxes, other: Boxes, gaps: NDArray[np.int64]) -> NDArray[np.f
         same = shares == share
         out[same] = ious(grown(one[same], share), grown(other, share))
     return out
-
-
-def _expected(track: Track, frame: int, seen: Sightings) -> Boxes:
-    """Where a track is expected in a frame before or after it."""
-    at_end = frame > seen.frame[track.rows[-1]]
-    near = track.rows[-_NEAR:] if at_end else track.rows[:_NEAR]
-    end = near[-1] if at_end else near[0]
-    speed = velocity(seen.frame[near], seen.box[near], at_end=at_end)
-    return moved(seen.box[end], speed, float(frame - seen.frame[end]))
-
-
-def _continue(
-    track: Track,
-    seen: Sightings,
-    by_frame: Mapping[int, list[int]],
-    free: set[int],
-    max_gap_frames: int,
-) -> None:
-    """Follow a track beyond both of its ends through detections of low score."""
-    for step in (1, -1):
-        frame = int(seen.frame[track.rows[-1 if step > 0 else 0]])
-        scene, missed = seen.scene[frame], 0
-        while missed <= max_gap_frames:
-            frame += step
-            if not 0 <= frame < len(seen.scene) or seen.scene[frame] != scene:
-                break
-            near = [row for row in by_frame.get(frame, ()) if row in free]
-            row = _best(near, _expected(track, frame, seen), seen) if near else None
-            if row is None:
-                missed += 1
-                continue
-            missed = 0
-            free.discard(row)
-            track.rows.insert(len(track.rows) if step > 0 else 0, row)
-
-
-def _best(rows: list[int], expected: Boxes, seen: Sightings) -> int | None:
-    """The one of ``rows`` that lies best where a track is expected, if it lies well enough."""
-    fit = ious(expected[None], seen.box[rows])[0]
-    fit[fit < np.where(seen.renamed[rows], _RENAMED_IOU, _CONTINUES_IOU)] = 0
-    best = int(fit.argmax())
-    return rows[best] if fit[best] > 0 else None
 
 
 def _join(tracks: list[Track], seen: Sightings, max_gap_frames: int) -> list[Track]:
@@ -219,11 +144,9 @@ def _join(tracks: list[Track], seen: Sightings, max_gap_frames: int) -> list[Tra
 def _fit_of_ends(one: Track, next_one: Track, seen: Sightings) -> float:
     last, first = one.rows[-1], next_one.rows[0]
     gap = np.array([[seen.frame[first] - seen.frame[last]]])
-    ahead = _likeness(
-        _expected(one, int(seen.frame[first]), seen)[None], seen.box[first][None], gap
-    )
+    ahead = _likeness(expected(one, int(seen.frame[first]), seen)[None], seen.box[first][None], gap)
     back = _likeness(
-        _expected(next_one, int(seen.frame[last]), seen)[None], seen.box[last][None], gap
+        expected(next_one, int(seen.frame[last]), seen)[None], seen.box[last][None], gap
     )
     return float(max(ahead[0, 0], back[0, 0]))
 
@@ -258,42 +181,4 @@ def _absorb(tracks: list[Track], seen: Sightings) -> list[Track]:
 def _is_inside(row: int, host: int, seen: Sightings) -> bool:
     common = overlaps(seen.box[row][None], seen.box[host][None])[0, 0]
     mine, its = areas(seen.box[row]), areas(seen.box[host])
-    return bool(common >= _PART_INSIDE * mine or common >= _SAME_IOU * (mine + its - common))
-
-
-def _fill_gaps(
-    track: Track, seen: Sightings, by_frame: Mapping[int, list[int]], free: set[int]
-) -> None:
-    """Take what was seen with low score inside a track's gaps, and inside the object itself."""
-    rows = [track.rows[0]]
-    for row in track.rows[1:]:
-        last = rows[-1]
-        start, end = int(seen.frame[last]), int(seen.frame[row])
-        for frame in range(start + 1, end):
-            near = [one for one in by_frame.get(frame, ()) if one in free]
-            share = (frame - start) / (end - start)
-            found = (
-                _best(near, between(seen.box[last], seen.box[row], share), seen) if near else None
-            )
-            if found is not None:
-                free.discard(found)
-                rows.append(found)
-        rows.append(row)
-    track.rows = rows
-    for row in rows:
-        near = [
-            one for one in by_frame.get(int(seen.frame[row]), ()) if seen.weak[one] and one in free
-        ]
-        if near:
-            common = overlaps(grown(seen.box[row], 0.1)[None], seen.box[near])[0]
-            inside = common >= _PART_INSIDE * areas(seen.box[near])
-            found_parts = [one for one, is_in in zip(near, inside, strict=True) if is_in]
-            track.parts += found_parts
-            free.difference_update(found_parts)
-
-
-def _by_frame(rows: NDArray[np.int64], frame: NDArray[np.int64]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for row in rows.tolist():
-        found.setdefault(int(frame[row]), []).append(row)
-    return found
+    return bool(common >= _INSIDE * mine or common >= _SAME_IOU * (mine + its - common))

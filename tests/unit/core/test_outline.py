@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from values import detections
 
-from fearrefactor.core.outline import Outline, Scene, Tracing
+from fearrefactor.core.outline import Outline, Tracing
+from fearrefactor.core.placing import Scene
 from fearrefactor.core.shapes import FINE, united
-from fearrefactor.core.tracks import Track
+from fearrefactor.core.sightings import Track
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fearrefactor.core.tracks import Sightings, Track, link
+from fearrefactor.core.sightings import Sightings, Track
+from fearrefactor.core.tracks import link
 
 N_FRAMES = 30
 SIZE = 20.0
