@@ -137,7 +137,7 @@ def _merged(
 def _hidden_better(region: Region, canvas: Canvas, *, again: bool) -> Region:
     if again or region.effect.kind not in _SOFT:
         return _filled(region, canvas)
-    strength = min(region.effect.strength * _STRONGER, 4.0)
+    strength = min(max(region.effect.strength, 1.0) * _STRONGER, 4.0)
     effect = region.effect.model_copy(update={"strength": strength, "feather": 0.0})
     cell_px = (canvas.width_px * canvas.height_px / (region.mask.height * region.mask.width)) ** 0.5
     mask = widened(region.mask, max(round(_WIDER * region.size_px / cell_px), 1))

@@ -45,7 +45,9 @@ def choose_encoder(info: VideoInfo, settings: RenderSettings) -> Encoder:
     # Constant quality, but no file grows to more than about one and a half times its source.
     cap = max(int(info.bit_rate * 1.5), 200_000)
     rate = {"crf": crf, "preset": preset, "maxrate": str(cap), "bufsize": str(2 * cap)}
-    x264 = {**rate, "bf": "0"}
+    # Under a cap and with its macroblock tree, x264's bytes depended on what the process had done
+    # before: a quarter of a test's segments came out differently in a fresh one. Without, none.
+    x264 = {**rate, "bf": "0", "mbtree": "0"}
     table: dict[str, Encoder] = {
         "hevc": Encoder(
             "libx265",

@@ -47,6 +47,7 @@ def test_workers_of_a_cluster_find_and_close_a_leak_in_what_other_workers_render
     with local_ray():
         report = asyncio.run(do())
     assert (report.outcome, report.reason) == ("masked", None)
-    assert (report.n_leaks, report.n_audited_frames) == (36, 2 * 36)
+    # Made stronger the blur still glows, so that its box is filled in the third rendering.
+    assert (report.n_leaks, report.n_audited_frames) == (2 * 36, 3 * 36)
     frames = decoded(tmp_path / "out" / str(report.output_key))
     assert not any(lamp_bits(frame, COLOURS.index("red")).any() for frame in frames)
