@@ -138,6 +138,7 @@ _KINDS: tuple[type[FearRefactorError], ...] = (
     UnsupportedError,
     LimitError,
     FidelityError,
+    PolicyError,  # a picture that cannot be used is noticed where it is painted
 )
 
 

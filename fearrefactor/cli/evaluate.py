@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fearrefactor.cli.environment import read_environment
+from fearrefactor.cli.model_options import model_options
 from fearrefactor.cli.policy_options import find_policy
 from fearrefactor.cli.progress import ConsoleProgress
 from fearrefactor.errors import StoreError
@@ -22,7 +23,6 @@ from fearrefactor.evaluate.result import as_json, frame_columns, summarise
 from fearrefactor.evaluate.run import Question
 from fearrefactor.evaluate.run import evaluate as measure_dataset
 from fearrefactor.storage.score_log import write_scores
-from fearrefactor.vision.catalog import DEFAULT_MODEL
 from fearrefactor.vision.load import load_segmenter
 from fearrefactor.vision.segmenter import DetectSettings
 
@@ -52,20 +52,7 @@ if TYPE_CHECKING:
     metavar="NAME|FILE",
     help="Mask by this policy instead: a built-in one or a .yaml file, here or on S3.",
 )
-@click.option(
-    "--model",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    metavar="NAME|PATH|S3-URI",
-    help="See 'fearrefactor models list'.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the model runs.",
-)
+@model_options
 @click.option(
     "--recall",
     type=click.FloatRange(0, 1, min_open=True),

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import forecast
+from fearrefactor.cli.model_options import model_options
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
 from fearrefactor.cli.run import Detector, RunSettings, is_small, new_run_id
 from fearrefactor.cli.sources import rows_of
@@ -17,7 +18,6 @@ from fearrefactor.cluster.scheduler import ClusterSettings
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested
 from fearrefactor.storage.locations import locate_prefix
-from fearrefactor.vision.catalog import DEFAULT_MODEL
 from fearrefactor.vision.segmenter import DetectSettings
 
 if TYPE_CHECKING:
@@ -38,20 +38,7 @@ _SMALL_BYTES = 50_000_000
     help="A folder or s3://bucket/prefix. Results go to videos/ and review/, logs beside them.",
 )
 @policy_options
-@click.option(
-    "--model",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    metavar="NAME|PATH|S3-URI",
-    help="See 'fearrefactor models list'; any Ultralytics segmentation model works.",
-)
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    default="auto",
-    show_default=True,
-    help="Where the model runs.",
-)
+@model_options
 @click.option(
     "--workers",
     type=click.IntRange(1),

@@ -18,7 +18,15 @@ from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import Mask
 from fearrefactor.errors import StoreError
-from fearrefactor.storage.parquet_file import created, metadata_of, opened
+from fearrefactor.storage.parquet_file import (
+    MASK,
+    MOMENT,
+    NAME,
+    ROWS_PER_GROUP,
+    created,
+    metadata_of,
+    opened,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,32 +35,23 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.video import VideoIndex
 
-ROWS_PER_GROUP = 1 << 16
-_NAME = pa.dictionary(pa.int32(), pa.string())
-
-#: Boxes are xyxy in upright source pixels, right and bottom exclusive; ``mask_rle`` is COCO's
-#: compressed counts of a mask of ``mask_height`` × ``mask_width`` over the whole upright frame;
-#: ``surround_*`` is the mean colour just around it.
+#: Boxes are xyxy in upright source pixels, right and bottom exclusive; ``surround_*`` is the mean
+#: colour just around the mask.
 SCHEMA = pa.schema(
     [
-        pa.field("video_id", pa.string(), nullable=False),
-        pa.field("frame", pa.int64(), nullable=False),
-        pa.field("pts", pa.int64(), nullable=False),
-        pa.field("time_s", pa.float64(), nullable=False),
+        *MOMENT,
         pa.field("class_id", pa.int32(), nullable=False),
-        pa.field("class", _NAME, nullable=False),
+        pa.field("class", NAME, nullable=False),
         pa.field("score", pa.float32(), nullable=False),
         pa.field("x1", pa.float32(), nullable=False),
         pa.field("y1", pa.float32(), nullable=False),
         pa.field("x2", pa.float32(), nullable=False),
         pa.field("y2", pa.float32(), nullable=False),
-        pa.field("mask_rle", pa.string(), nullable=False),
-        pa.field("mask_height", pa.int32(), nullable=False),
-        pa.field("mask_width", pa.int32(), nullable=False),
+        *MASK,
         pa.field("surround_r", pa.uint8(), nullable=False),
         pa.field("surround_g", pa.uint8(), nullable=False),
         pa.field("surround_b", pa.uint8(), nullable=False),
-        pa.field("model", _NAME, nullable=False),
+        pa.field("model", NAME, nullable=False),
         pa.field("segment", pa.int32(), nullable=False),
     ]
 )

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from fearrefactor.core.scenes import SKETCH
 from fearrefactor.errors import StoreError
-from fearrefactor.storage.parquet_file import created, metadata_of, opened
+from fearrefactor.storage.parquet_file import ROWS_PER_GROUP, created, metadata_of, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.core.video import VideoIndex
-
-ROWS_PER_GROUP = 1 << 16
 
 #: ``sketch`` holds ``SKETCH`` bytes.
 SCHEMA = pa.schema(

@@ -15,6 +15,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+ROWS_PER_GROUP = 1 << 16
+#: Names that repeat.
+NAME = pa.dictionary(pa.int32(), pa.string())
+#: Which video and when; ``time_s`` counts from the zero of the source's clock.
+MOMENT = (
+    pa.field("video_id", pa.string(), nullable=False),
+    pa.field("frame", pa.int64(), nullable=False),
+    pa.field("pts", pa.int64(), nullable=False),
+    pa.field("time_s", pa.float64(), nullable=False),
+)
+#: ``mask_rle``: COCO's compressed counts of a mask of ``mask_height`` × ``mask_width`` over the
+#: whole upright frame.
+MASK = (
+    pa.field("mask_rle", pa.string(), nullable=False),
+    pa.field("mask_height", pa.int32(), nullable=False),
+    pa.field("mask_width", pa.int32(), nullable=False),
+)
+
+
 @contextlib.contextmanager
 def created(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     """A function that adds a table to ``path``, which appears when the block ends well.

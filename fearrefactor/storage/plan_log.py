@@ -18,7 +18,15 @@ from fearrefactor.core.plan import MaskPlan, Region
 from fearrefactor.core.policy import Effect
 from fearrefactor.core.rle import Mask
 from fearrefactor.errors import StoreError
-from fearrefactor.storage.parquet_file import created, metadata_of, opened
+from fearrefactor.storage.parquet_file import (
+    MASK,
+    MOMENT,
+    NAME,
+    ROWS_PER_GROUP,
+    created,
+    metadata_of,
+    opened,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,23 +34,16 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.video import VideoIndex
 
-ROWS_PER_GROUP = 1 << 16
-_NAME = pa.dictionary(pa.int32(), pa.string())
-
-#: ``mask_rle`` is COCO's compressed counts of a mask of ``mask_height`` × ``mask_width`` over the
-#: whole upright frame; ``x1`` to ``y2`` bound it in upright source pixels, right and bottom
-#: exclusive. ``effect`` counts the effects in the metadata. ``track`` and ``class_id`` are -1, and
-#: ``class`` is null, where there is none.
+#: ``x1`` to ``y2`` bound the mask in upright source pixels, right and bottom exclusive. ``effect``
+#: counts the effects in the metadata. ``track`` and ``class_id`` are -1, and ``class`` is null,
+#: where there is none.
 SCHEMA = pa.schema(
     [
-        pa.field("video_id", pa.string(), nullable=False),
-        pa.field("frame", pa.int64(), nullable=False),
-        pa.field("pts", pa.int64(), nullable=False),
-        pa.field("time_s", pa.float64(), nullable=False),
+        *MOMENT,
         pa.field("track", pa.int64(), nullable=False),
         pa.field("class_id", pa.int32(), nullable=False),
-        pa.field("class", _NAME),
-        pa.field("provenance", _NAME, nullable=False),
+        pa.field("class", NAME),
+        pa.field("provenance", NAME, nullable=False),
         pa.field("score", pa.float64(), nullable=False),
         pa.field("effect", pa.int32(), nullable=False),
         pa.field("size_px", pa.float64(), nullable=False),
@@ -50,9 +51,7 @@ SCHEMA = pa.schema(
         pa.field("y1", pa.float64(), nullable=False),
         pa.field("x2", pa.float64(), nullable=False),
         pa.field("y2", pa.float64(), nullable=False),
-        pa.field("mask_rle", pa.string(), nullable=False),
-        pa.field("mask_height", pa.int32(), nullable=False),
-        pa.field("mask_width", pa.int32(), nullable=False),
+        *MASK,
     ]
 )
 #: Metadata keys of every file, all strings; ``effects`` is a JSON list.

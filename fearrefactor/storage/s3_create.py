@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 #: Objects of this size and more go in parts of at least this size.
 PART_BYTES = 16 << 20
 _MOST_PARTS = 10_000
+#: S3 completes an upload and holds its condition in one step. SeaweedFS does it in two: on a busy
+#: machine two of eight writers were both told that they had won, in two rounds of thirty. So a
+#: finished upload is looked at once more when the other's could have finished, too.
+_SETTLE_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,9 @@ class CreateOnlyWrite:
                 # Looked at before the upload is aborted: it may have become the object.
                 if not (_in_doubt(error) and self._is_ours()):
                     raise
+            else:
+                time.sleep(_SETTLE_S)
+                self._is_ours()  # raises where another's has taken its place
 
     @contextlib.contextmanager
     def _upload(self) -> Iterator[str]:

@@ -18,14 +18,21 @@ GRID = HEIGHT * FINE, WIDTH * FINE
 SIZE = 8
 
 #: Frame, left edge of a square of ``SIZE`` cells, score, and how many of its rows the mask shows,
-#: half of them at its top and half at its bottom.
+#: half of them at its top and half at its bottom; ``UPPER``: only the upper half of all.
 Row: TypeAlias = tuple[int, int, float, int]
+UPPER = -1
 
 
 def square(left: int, shown: int = SIZE) -> NDArray[np.uint8]:
     bits = np.zeros((HEIGHT, WIDTH), np.uint8)
     bits[10 : 10 + shown // 2, left : left + SIZE] = 1
     bits[10 + SIZE - shown // 2 : 10 + SIZE, left : left + SIZE] = 1
+    return bits
+
+
+def upper_half(left: int) -> NDArray[np.uint8]:
+    bits = square(left)
+    bits[10 + SIZE // 2 :] = 0
     return bits
 
 
@@ -40,7 +47,13 @@ def outlines(
     seen = detections(
         N_FRAMES,
         [
-            (frame, 0, score, (left, 10, left + SIZE, 10 + SIZE), square(left, shown))
+            (
+                frame,
+                0,
+                score,
+                (left, 10, left + SIZE, 10 + SIZE),
+                upper_half(left) if shown == UPPER else square(left, shown),
+            )
             for frame, left, score, shown in rows
         ],
     )
@@ -68,6 +81,11 @@ def test_what_a_mask_lacks_is_lent_by_its_neighbours_where_the_thing_is_now() ->
     assert np.count_nonzero(covered(alone)) == SIZE * SIZE * FINE**2 // 2
     assert (covered(lent) == fine(7)).all()
     assert lent.provenance == "detected"
+
+
+def test_a_mask_that_lacks_all_of_one_end_is_lent_all_of_it() -> None:
+    found = outlines([(0, 4, 0.9, 8), (1, 7, 0.9, UPPER), (2, 10, 0.9, 8)])
+    assert (covered(found[1]) & fine(7)).sum() == fine(7).sum()
 
 
 def test_masks_that_lack_nothing_are_not_made_larger_by_their_neighbours() -> None:
