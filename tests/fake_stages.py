@@ -10,13 +10,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from values import video_info
+from values import video_index
 
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
-from fearrefactor.core.video import Segment, VideoIndex
 from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Survey
 from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.objects import ObjectStat
@@ -25,9 +24,11 @@ from fearrefactor.storage.s3 import S3Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from fearrefactor.core.plan import Region
     from fearrefactor.core.report import VideoReport
-    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.core.video import Segment, SegmentTask, VideoIndex
     from fearrefactor.pipeline.job import Seen
 
 CARD = ModelCard(
@@ -63,7 +64,8 @@ class FakeStages:
         self.card = CARD
         self.detect_settings = "fake"
         self.calls: list[tuple[str, str]] = []
-        self.finished_with: list[Sequence[Any] | None] = []
+        self.finished_with: list[tuple[list[Any], bool]] = []
+        self.rendered: list[int] = []
         self.regions: dict[int, int] = {}
         self._films = films
         self._uris: dict[str, str] = {}
@@ -90,10 +92,15 @@ class FakeStages:
         return make_detections(task.segment, film.dogs, film.skipped), 0.25
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[str, float]:
         """A word for the packets."""
         await self._step("render", source.uri)
+        self.rendered += [task.segment.first_gop + int(gop) for gop in np.flatnonzero(wanted)]
         self.regions |= {frame: len(found) for frame, found in regions.items()}
         return f"packets of {source.uri} {task.segment.index}", 0.125
 
@@ -109,10 +116,10 @@ class FakeStages:
         inspected = frozenset(range(task.segment.first_frame, task.segment.end_frame))
         return make_detections(task.segment, frozenset(), inspected - set(frames)), 0.0625
 
-    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
+    async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
         """Published under the names that ``seen`` says."""
+        self.finished_with.append((list(rendered), whole))
         await self._step("finish", seen.survey.source.uri)
-        self.finished_with.append(rendered)
         return Published(
             output_key=f"videos/{seen.row_key}.mp4",
             output_sha256="0f" * 32,
@@ -195,22 +202,12 @@ def make_detections(
 def make_index(n_frames: int = 24, n_segments: int = 2, **changes: Any) -> VideoIndex:
     """An index of frames at 24 a second in segments of about one length."""
     edges = [round(part * n_frames / n_segments) for part in range(n_segments + 1)]
-    segments = tuple(
-        Segment(
-            index=number,
-            first_frame=first,
-            n_frames=end - first,
-            n_packets=end - first,
-            start_pts=first,
-            end_pts=end,
-        )
-        for number, (first, end) in enumerate(itertools.pairwise(edges))
-    )
-    info = video_info(
+    lengths = [end - first for first, end in itertools.pairwise(edges)]
+    return video_index(
+        lengths,
         time_base=Fraction(1, 24),
         n_frames_from_header=n_frames,
         duration_s=n_frames / 24,
         size_bytes=1000,
         **changes,
     )
-    return VideoIndex(info, segments, np.arange(n_frames), n_frames)

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 
 def hidden_start(n_hidden: int = 6, **changes: Any) -> bytes:
     """H.264 in MP4 whose edit list begins after ``n_hidden`` frames that are still in the file."""
-    data = bytearray(plain(**changes))
+    return trimmed(plain(**changes), n_hidden)
+
+
+def trimmed(film: bytes, n_first: int, n_last: int = 0) -> bytes:
+    """A silent MP4 whose edit list shows all but its first and last frames; they stay in the file."""
+    data = bytearray(film)
     at = data.index(b"elst") + 12  # past type, version and flags, count: length, then media time
     (ticks_per_second,) = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)
     length_ms, start = struct.unpack_from(">II", data, at)
-    hidden = Fraction(n_hidden, Recipe().rate)
-    now = int(length_ms - hidden * 1000), int(start + hidden * ticks_per_second)
-    struct.pack_into(">II", data, at, *now)
+    hidden = Fraction(n_first, Recipe().rate)
+    left_ms = length_ms - (hidden + Fraction(n_last, Recipe().rate)) * 1000
+    struct.pack_into(">II", data, at, int(left_ms), int(start + hidden * ticks_per_second))
     return bytes(data)
 
 

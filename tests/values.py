@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fearrefactor.core.detections import Detections
+from fearrefactor.core.gops import Gops
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.policy import Effect, Rule
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
-from fearrefactor.core.video import VideoInfo
+from fearrefactor.core.video import VideoIndex, VideoInfo, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,19 @@ def video_info(**changes: Any) -> VideoInfo:
         "n_hidden_frames": 0,
     }
     return VideoInfo.model_validate(ordinary | changes)
+
+
+def gops_of(lengths: Sequence[int], ticks: int = 1) -> Gops:
+    """GOPs of so many frames each, all shown, ``ticks`` from one to the next, 100 bytes a frame."""
+    edges = np.cumsum([0, *lengths], dtype=np.int64)
+    return Gops(edges, edges, edges * ticks, edges * 100)
+
+
+def video_index(lengths: Sequence[int], ticks: int = 1, **changes: Any) -> VideoIndex:
+    """An index of segments of so many frames each, a GOP a segment."""
+    gops = gops_of(lengths, ticks)
+    pts = np.arange(sum(lengths), dtype=np.int64) * ticks
+    return VideoIndex(video_info(**changes), cut(gops, 1), pts, gops)
 
 
 def frame_by_frame(*classes: str, effect: str = "blur") -> Rule:

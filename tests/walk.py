@@ -16,6 +16,7 @@ from fearrefactor.media.assemble import assemble
 from fearrefactor.media.decode import segment_frames
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import render_segment
+from fearrefactor.media.splice import Splice
 from fearrefactor.media.verify import verify
 
 if TYPE_CHECKING:
@@ -71,13 +72,20 @@ def everywhere(index: VideoIndex, kind: str = "fill") -> dict[int, tuple[Region,
 
 
 def rendered(
-    data: bytes, index: VideoIndex, regions: Mapping[int, Sequence[Region]]
+    data: bytes,
+    index: VideoIndex,
+    regions: Mapping[int, Sequence[Region]],
+    *,
+    whole: bool = False,
 ) -> list[EncodedPacket]:
-    """The encoded packets of all segments."""
+    """The encoded packets of the dirty GOPs, or of all."""
+    wanted = index.to_render(regions, whole=whole)
     return [
         packet
         for task in index.tasks()
-        for packet in render_segment(io.BytesIO(data), task, regions, RENDER)
+        for packet in render_segment(
+            io.BytesIO(data), task, regions, wanted[task.segment.gops], RENDER
+        )
     ]
 
 
@@ -89,20 +97,36 @@ def packed(packets: Sequence[EncodedPacket], folder: Path) -> list[Path]:
 
 
 def masked(
-    data: bytes, index: VideoIndex, regions: Mapping[int, Sequence[Region]], folder: Path
+    data: bytes,
+    index: VideoIndex,
+    regions: Mapping[int, Sequence[Region]],
+    folder: Path,
+    *,
+    whole: bool = False,
 ) -> Path:
     """Rendered, assembled and verified."""
-    files = packed(rendered(data, index, regions), folder)
-    path = assemble(io.BytesIO(data), index.info, files, RENDER, folder)
+    path = put_together(data, index, regions, folder, whole=whole)
     verify(io.BytesIO(data), index, path, LIMITS)
     return path
+
+
+def put_together(
+    data: bytes,
+    index: VideoIndex,
+    regions: Mapping[int, Sequence[Region]],
+    folder: Path,
+    *,
+    whole: bool = False,
+) -> Path:
+    """Rendered and assembled."""
+    files = packed(rendered(data, index, regions, whole=whole), folder)
+    wanted = index.to_render(regions, whole=whole)
+    return assemble(io.BytesIO(data), Splice(index.info, index.gops, wanted, RENDER), files, folder)
 
 
 def copied(data: bytes, index: VideoIndex, folder: Path) -> Path:
     """The source's own packets, assembled and verified."""
-    path = assemble(io.BytesIO(data), index.info, None, RENDER, folder)
-    verify(io.BytesIO(data), index, path, LIMITS)
-    return path
+    return masked(data, index, {}, folder)
 
 
 def psnr(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

@@ -21,6 +21,9 @@ from fearrefactor.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
@@ -119,12 +122,17 @@ class RayStages:
         return await self._detectors.call(lambda actor: actor.detect.remote(source, task))
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[Any, float]:
-        """A reference to the segment's packets, and seconds."""
+        """A reference to the segment's rendered packets, and seconds."""
 
         async def step(actor: Any) -> tuple[Any, float]:
-            packets, seconds = actor.render.options(num_returns=2).remote(source, task, regions)
+            told = (source, task, regions, wanted)
+            packets, seconds = actor.render.options(num_returns=2).remote(*told)
             return packets, await seconds
 
         return await self._media.call(step)
@@ -138,9 +146,11 @@ class RayStages:
             lambda actor: actor.audit.remote(source, task, [rendered], frames)
         )
 
-    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
+    async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
         """Assemble, verify and publish."""
-        return await self._media.call(lambda actor: actor.finish.remote(seen, rendered))
+        return await self._media.call(
+            lambda actor: actor.finish.remote(seen, rendered, whole=whole)
+        )
 
     @property
     def max_videos(self) -> int:

@@ -21,6 +21,9 @@ from fearrefactor.vision.load import Device, load_segmenter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
@@ -105,15 +108,19 @@ class Worker:
             return worker.detect(source, task)
 
     def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[bytes, float]:
-        """All packed packets of a segment, and seconds.
+        """All packed packets of a segment's rendered GOPs, and seconds.
 
         They are two objects, so that the driver waits for the second and never holds the first.
         """
         start = time.perf_counter()
         with self._worker() as worker:
-            packets = b"".join(worker.render(source, task, regions))
+            packets = b"".join(worker.render(source, task, regions, wanted))
         return packets, time.perf_counter() - start
 
     def audit(
@@ -132,16 +139,16 @@ class Worker:
             finally:
                 path.unlink(missing_ok=True)
 
-    def finish(self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]] | None) -> Published:
+    def finish(
+        self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
+    ) -> Published:
         """As ``VideoWorker.finish``; packets are fetched one segment at a time."""
         with self._worker() as worker:
-            if rendered is None:
-                return worker.finish(seen, None)
             paths = [worker.scratch / f"{number}.packets" for number in range(len(rendered))]
             try:
                 for path, packets in zip(paths, rendered, strict=True):
                     path.write_bytes(ray.get(packets))
-                return worker.finish(seen, paths)
+                return worker.finish(seen, paths, whole=whole)
             finally:
                 for path in paths:
                     path.unlink(missing_ok=True)

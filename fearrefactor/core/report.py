@@ -21,9 +21,10 @@ class VideoReport(BaseModel):
     ``seconds`` are wall seconds by stage, summed over segments. ``reused`` says that an earlier run
     had done the same work and nothing was computed, ``detections_reused`` that an earlier run had
     looked at the frames. ``n_model_frames`` counts frames given to the model, once each time.
-    ``audit`` says which of the masked frames the model looked at again, ``n_audited_frames`` how
-    often it did, and ``n_leaks`` how many things it recognised at first and that were then hidden
-    better.
+    ``n_rendered_frames`` counts frames that were encoded anew: masked ones and their neighbours in
+    the same GOPs. ``audit`` says which of the masked frames the model looked at again,
+    ``n_audited_frames`` how often it did, and ``n_leaks`` how many things it recognised at first
+    and that were then hidden better.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,6 +52,7 @@ class VideoReport(BaseModel):
     plan_sha256: str | None = None
     n_frames: int | None = None
     n_masked_frames: int | None = None
+    n_rendered_frames: int | None = None
     n_detections: int | None = None
     duration_s: float | None = None
     seconds: dict[str, float] = Field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,11 @@ from pydantic import BaseModel, ConfigDict
 from fearrefactor.core.timeline import Ratio, Span, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
+
+    from fearrefactor.core.gops import Gops
 
 
 class StreamInfo(BaseModel):
@@ -27,11 +32,28 @@ class StreamInfo(BaseModel):
     why: str = ""
 
 
+class H264Stream(BaseModel):
+    """What a rendered GOP must share with the copied ones beside it.
+
+    ``profile`` is x264's name of the source's, ``level_idc`` ten times its level; ``free_id`` is an
+    id that no parameter set of the source has; ``nal_length_bytes`` is the size of what stands
+    before each NAL unit, 0 for start codes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    profile: str
+    level_idc: int
+    free_id: int
+    nal_length_bytes: int
+
+
 class VideoInfo(BaseModel):
     """Properties of a source and of the one video stream that is masked.
 
     ``width_px`` and ``height_px`` are coded sizes; ``upright_*`` are after the display matrix.
     ``rotation_deg`` is how far the picture is to be turned clockwise to stand upright.
+    ``whole_because`` says why rendered GOPs cannot stand beside copied ones; empty if they can.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +83,8 @@ class VideoInfo(BaseModel):
     n_chapters: int
     alpha: bool
     n_hidden_frames: int
+    h264: H264Stream | None = None
+    whole_because: str = ""
 
     @property
     def unusual(self) -> tuple[str, ...]:
@@ -99,7 +123,7 @@ class Segment(BaseModel):
 
     ``first_frame`` counts frames in presentation order over the whole video; ``start_pts`` is the
     time of its key frame, by which it is found again in the file. ``n_packets`` counts packets in
-    decode order, those that are never shown included.
+    decode order, those that are never shown included; ``first_gop`` counts GOPs over the video.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -110,6 +134,8 @@ class Segment(BaseModel):
     n_packets: int
     start_pts: int
     end_pts: int
+    first_gop: int
+    n_gops: int
 
     @property
     def span(self) -> Span:
@@ -121,22 +147,39 @@ class Segment(BaseModel):
         """One past its last frame."""
         return self.first_frame + self.n_frames
 
+    @property
+    def gops(self) -> slice:
+        """Where its GOPs are among those of the video."""
+        return slice(self.first_gop, self.first_gop + self.n_gops)
+
 
 @dataclass(frozen=True)
 class SegmentTask:
-    """A segment with all that decoding it needs beside the source.
+    """A segment with all that decoding and rendering it need beside the source.
 
-    ``pts``: ``(segment.n_frames,)`` int64, the times that the index promised.
+    ``pts``: ``(segment.n_frames,)`` int64, the times that the index promised; ``gops`` are those of
+    the segment.
     """
 
     info: VideoInfo
     segment: Segment
     pts: NDArray[np.int64]
+    gops: Gops
 
     def __post_init__(self) -> None:
         if self.pts.shape != (self.segment.n_frames,):
             msg = f"expected {self.segment.n_frames} times, got {self.pts.shape}"
             raise ValueError(msg)
+        if len(self.gops) != self.segment.n_gops:
+            msg = f"expected {self.segment.n_gops} GOPs, got {len(self.gops)}"
+            raise ValueError(msg)
+
+    def part(self, first: int, end: int) -> SegmentTask:
+        """The task of some of its GOPs, ``range(first, end)``, counted from its first one."""
+        gops = self.gops.between(first, end)
+        segment = _segment(self.segment.index, gops, self.segment.first_gop + first)
+        start = int(gops.first_frame[0]) - self.segment.first_frame
+        return SegmentTask(self.info, segment, self.pts[start : start + segment.n_frames], gops)
 
 
 @dataclass(frozen=True)
@@ -167,14 +210,14 @@ class Canvas:
 class VideoIndex:
     """A source after one guarded pass over its packets.
 
-    ``pts``: ``(n_frames,)`` int64, ascending, in ``info.time_base``; ``n_packets`` counts the video
-    packets including those that are never shown.
+    ``pts``: ``(n_frames,)`` int64, ascending, in ``info.time_base``; ``gops`` and ``segments`` both
+    cover all of the video.
     """
 
     info: VideoInfo
     segments: tuple[Segment, ...]
     pts: NDArray[np.int64]
-    n_packets: int
+    gops: Gops
 
     def __post_init__(self) -> None:
         if self.pts.ndim != 1 or self.pts.dtype != np.int64:
@@ -187,16 +230,36 @@ class VideoIndex:
         if covered != self.n_frames:
             msg = f"expected segments to cover {self.n_frames} frames, they cover {covered}"
             raise ValueError(msg)
+        if int(self.gops.first_frame[-1]) != self.n_frames:
+            msg = f"expected GOPs of {self.n_frames} frames, got {self.gops.first_frame[-1]}"
+            raise ValueError(msg)
 
     @property
     def n_frames(self) -> int:
         """How many frames are presented."""
         return int(self.pts.size)
 
+    @property
+    def n_packets(self) -> int:
+        """How many video packets there are, those that are never shown included."""
+        return int(self.gops.first_packet[-1])
+
+    def to_render(self, masked_frames: Iterable[int], *, whole: bool = False) -> NDArray[np.bool_]:
+        """``(n_gops,)`` bool: which GOPs are rendered; the others are copied.
+
+        All of them are, if any is and ``whole`` or the source wants it so. An image is always
+        rendered, because its metadata names places and devices.
+        """
+        dirty = self.gops.dirty(masked_frames)
+        if whole or self.info.is_image or (self.info.whole_because and dirty.any()):
+            dirty[:] = True
+        return dirty
+
     def task(self, segment: Segment) -> SegmentTask:
         """One of its segments, ready to be sent to a worker."""
         times = self.pts[segment.first_frame : segment.end_frame]
-        return SegmentTask(self.info, segment, times)
+        gops = self.gops.between(segment.first_gop, segment.first_gop + segment.n_gops)
+        return SegmentTask(self.info, segment, times, gops)
 
     def tasks(self) -> list[SegmentTask]:
         """All of its segments, in order."""
@@ -211,3 +274,29 @@ class VideoIndex:
     def time_s(self, frame_index: int) -> float:
         """Seconds from the zero of the source's clock to a frame."""
         return seconds(int(self.pts[frame_index]), self.info.time_base)
+
+
+def cut(gops: Gops, min_frames: int) -> tuple[Segment, ...]:
+    """Segments of whole GOPs, each of ``min_frames`` frames or more but for the last one."""
+    starts = [0]
+    for start in range(1, len(gops)):
+        if gops.first_frame[start] - gops.first_frame[starts[-1]] >= min_frames:
+            starts.append(start)
+    return tuple(
+        _segment(index, gops.between(start, end), start)
+        for index, (start, end) in enumerate(pairwise([*starts, len(gops)]))
+    )
+
+
+def _segment(index: int, gops: Gops, first_gop: int) -> Segment:
+    """All of ``gops`` as one segment."""
+    return Segment(
+        index=index,
+        first_frame=int(gops.first_frame[0]),
+        n_frames=int(gops.n_frames.sum()),
+        n_packets=int(gops.n_packets.sum()),
+        start_pts=int(gops.start_pts[0]),
+        end_pts=int(gops.start_pts[-1]),
+        first_gop=first_gop,
+        n_gops=len(gops),
+    )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from fearrefactor.core.gops import Gops
 from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import MediaError, WorkerLostError, from_wire
@@ -115,14 +116,14 @@ class MediaChild:
 
     def index(self, limits: Limits, cut: CutSettings) -> VideoIndex:
         """Properties, frame times and segments of the source."""
-        answer, (pts,) = self._ask(
+        answer, (pts, gops) = self._ask(
             {"do": "index", "limits": limits.model_dump(), "cut": cut.model_dump()}
         )
         return VideoIndex(
             info=VideoInfo.model_validate(answer["info"]),
             segments=tuple(Segment.model_validate(segment) for segment in answer["segments"]),
             pts=np.frombuffer(pts, np.int64),
-            n_packets=answer["n_packets"],
+            gops=Gops.from_bytes(gops),
         )
 
     def frames(self, task: SegmentTask, box: Letterbox, batch: int) -> Iterator[FrameBatch]:
@@ -132,7 +133,7 @@ class MediaChild:
         """
         first, end = task.segment.first_frame, task.segment.end_frame
         head = {"do": "frames", **_of(task)}
-        yield from self._pictures(head, [task.pts.tobytes()], np.arange(first, end), box, batch)
+        yield from self._pictures(head, _buffers(task), np.arange(first, end), box, batch)
 
     def rendered_frames(
         self,
@@ -150,7 +151,7 @@ class MediaChild:
         """
         told = {"packets": str(packets), "settings": settings.model_dump()}
         head = {"do": "rendered_frames", **told, **_of(task)}
-        buffers = [task.pts.tobytes(), wanted.tobytes()]
+        buffers = [*_buffers(task), wanted.tobytes()]
         yield from self._pictures(head, buffers, wanted, box, batch)
 
     def _pictures(
@@ -188,12 +189,16 @@ class MediaChild:
         self,
         task: SegmentTask,
         regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
         settings: RenderSettings,
     ) -> Iterator[bytes]:
-        """Packed packets of a segment, masked where ``regions`` says, in pieces of a few MiB."""
+        """Packed packets of the GOPs ``wanted`` ``(n_gops,)`` of a segment, in pieces of a few MiB.
+
+        They are masked where ``regions`` says.
+        """
         told = regions_as_json(regions)
         head = {"settings": settings.model_dump(), "regions": told, **_of(task)}
-        self._say({"do": "render", **head}, task.pts.tobytes())
+        self._say({"do": "render", **head}, *_buffers(task), wanted.tobytes())
         while True:
             answer, pieces = self._hear()
             if answer.get("end"):
@@ -201,20 +206,24 @@ class MediaChild:
             yield pieces[0]
 
     def assemble(
-        self, index: VideoIndex, rendered: Sequence[Path] | None, settings: RenderSettings
+        self,
+        index: VideoIndex,
+        rendered: Sequence[Path],
+        wanted: NDArray[np.bool_],
+        settings: RenderSettings,
     ) -> Path:
         """Mux a result in the child's own directory; answers its path, gone when the child is.
 
-        ``rendered``: files of packed packets in order of segments; None copies the source's.
+        ``rendered``: files of packed packets, in order, of the GOPs ``wanted`` ``(n_gops,)``; the
+        source's own are copied for the others.
         """
-        answer, _ = self._ask(
-            {
-                "do": "assemble",
-                "info": index.info.model_dump(mode="json"),
-                "rendered": None if rendered is None else [str(path) for path in rendered],
-                "settings": settings.model_dump(),
-            }
-        )
+        head = {
+            "info": index.info.model_dump(mode="json"),
+            "rendered": [str(path) for path in rendered],
+            "settings": settings.model_dump(),
+        }
+        buffers = [index.gops.as_bytes(), wanted.tobytes()]
+        answer, _ = self._ask({"do": "assemble", **head}, *buffers)
         return Path(self._folder.name) / Path(answer["name"]).name
 
     def verify(self, index: VideoIndex, result: Path, limits: Limits) -> None:
@@ -222,11 +231,10 @@ class MediaChild:
         head = {
             "info": index.info.model_dump(mode="json"),
             "segments": [segment.model_dump() for segment in index.segments],
-            "n_packets": index.n_packets,
             "result": str(result),
             "limits": limits.model_dump(),
         }
-        self._ask({"do": "verify", **head}, index.pts.tobytes())
+        self._ask({"do": "verify", **head}, index.pts.tobytes(), index.gops.as_bytes())
 
     def _ask(self, head: Message, *buffers: bytes) -> tuple[Message, list[bytes]]:
         self._say(head, *buffers)
@@ -285,3 +293,7 @@ def _environment() -> dict[str, str]:
 
 def _of(task: SegmentTask) -> Message:
     return {"info": task.info.model_dump(mode="json"), "segment": task.segment.model_dump()}
+
+
+def _buffers(task: SegmentTask) -> list[bytes]:
+    return [task.pts.tobytes(), task.gops.as_bytes()]

@@ -12,6 +12,7 @@ import av.logging
 import cv2
 import numpy as np
 
+from fearrefactor.core.gops import Gops
 from fearrefactor.core.letterbox import Letterbox
 from fearrefactor.core.plan import regions_from_json
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
@@ -23,6 +24,7 @@ from fearrefactor.media.feed import FedSource
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import as_written, render_segment
 from fearrefactor.media.rendered import rendered_frames
+from fearrefactor.media.splice import Splice
 from fearrefactor.media.verify import verify
 from fearrefactor.media.wire import Message, receive, send
 
@@ -85,9 +87,9 @@ class Child:
             {
                 "info": index.info.model_dump(mode="json"),
                 "segments": [segment.model_dump() for segment in index.segments],
-                "n_packets": index.n_packets,
             },
             index.pts.tobytes(),
+            index.gops.as_bytes(),
         )
 
     def _frames(self, head: Message, buffers: list[bytes]) -> None:
@@ -96,7 +98,7 @@ class Child:
 
     def _rendered_frames(self, head: Message, buffers: list[bytes]) -> None:
         task = _task(head, buffers)
-        wanted = set(np.frombuffer(buffers[1], np.int64).tolist())
+        wanted = set(np.frombuffer(buffers[2], np.int64).tolist())
         settings = RenderSettings.model_validate(head["settings"])
         found = rendered_frames(Path(head["packets"]), task, settings)
         frames = ((index, frame) for index, frame in found if index in wanted)
@@ -135,6 +137,7 @@ class Child:
             self._source,
             task,
             regions_from_json(head["regions"]),
+            np.frombuffer(buffers[2], np.bool_),
             RenderSettings.model_validate(head["settings"]),
         )
         piece = bytearray()
@@ -147,15 +150,16 @@ class Child:
             self._say({}, bytes(piece))
         self._say({"end": True})
 
-    def _assemble(self, head: Message, _: list[bytes]) -> None:
-        rendered = head["rendered"]
-        path = assemble(
-            self._source,
+    def _assemble(self, head: Message, buffers: list[bytes]) -> None:
+        gops, wanted = buffers
+        splice = Splice(
             VideoInfo.model_validate(head["info"]),
-            None if rendered is None else [Path(name) for name in rendered],
+            Gops.from_bytes(gops),
+            np.frombuffer(wanted, np.bool_),
             RenderSettings.model_validate(head["settings"]),
-            Path.cwd(),
         )
+        rendered = [Path(name) for name in head["rendered"]]
+        path = assemble(self._source, splice, rendered, Path.cwd())
         self._say({"name": path.name})
 
     def _verify(self, head: Message, buffers: list[bytes]) -> None:
@@ -163,7 +167,7 @@ class Child:
             info=VideoInfo.model_validate(head["info"]),
             segments=tuple(Segment.model_validate(segment) for segment in head["segments"]),
             pts=_times(buffers),
-            n_packets=head["n_packets"],
+            gops=Gops.from_bytes(buffers[1]),
         )
         limits = Limits.model_validate(head["limits"])
         verify(self._source, index, Path(head["result"]), limits)
@@ -172,7 +176,8 @@ class Child:
 
 def _task(head: Message, buffers: list[bytes]) -> SegmentTask:
     info = VideoInfo.model_validate(head["info"])
-    return SegmentTask(info, Segment.model_validate(head["segment"]), _times(buffers))
+    segment = Segment.model_validate(head["segment"])
+    return SegmentTask(info, segment, _times(buffers), Gops.from_bytes(buffers[1]))
 
 
 def _times(buffers: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -30,9 +30,29 @@ class Encoder:
     name: str
     options: dict[str, str]
 
+    @property
+    def codec(self) -> str:
+        """The codec that it writes."""
+        return _CODECS.get(self.name, self.name)
 
-def choose_encoder(info: VideoInfo, settings: RenderSettings) -> Encoder:
+
+_CODECS = {
+    "libx264": "h264",
+    "libx264rgb": "h264",
+    "libx265": "hevc",
+    "libvpx": "vp8",
+    "libvpx-vp9": "vp9",
+    "libsvtav1": "av1",
+    "libwebp": "webp",
+}
+
+
+def choose_encoder(
+    info: VideoInfo, settings: RenderSettings, bit_rate: int | None = None
+) -> Encoder:
     """The encoder of the source's own codec where there is one, else H.264.
+
+    ``bit_rate``: bits a second of what is rendered, as it was; by default those of the source.
 
     Raises:
         UnsupportedError: a property of the source that no encoder here keeps.
@@ -43,11 +63,18 @@ def choose_encoder(info: VideoInfo, settings: RenderSettings) -> Encoder:
         raise UnsupportedError("transparency: it would be lost in a rendered video")
     crf, preset = str(settings.crf), settings.preset
     # Constant quality, but no file grows to more than about one and a half times its source.
-    cap = max(int(info.bit_rate * 1.5), 200_000)
+    cap = max(int((bit_rate or info.bit_rate) * 1.5), 200_000)
     rate = {"crf": crf, "preset": preset, "maxrate": str(cap), "bufsize": str(2 * cap)}
     # Under a cap and with its macroblock tree, x264's bytes depended on what the process had done
     # before: a quarter of a test's segments came out differently in a fresh one. Without, none.
-    x264 = {**rate, "bf": "0", "mbtree": "0"}
+    x264 = {**rate, "bf": "0", "mbtree": "0", "forced-idr": "1"}
+    if info.h264 is not None:
+        # Stitchable: the headers do not depend on what is encoded, nor on its rate.
+        x264 |= {
+            "profile": info.h264.profile,
+            "level": f"{info.h264.level_idc / 10:g}",
+            "x264-params": f"sps-id={info.h264.free_id}:stitchable=1",
+        }
     table: dict[str, Encoder] = {
         "hevc": Encoder(
             "libx265",

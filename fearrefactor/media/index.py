@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from fearrefactor.core.video import Segment, VideoIndex, VideoInfo
+from fearrefactor.core.gops import Gops
+from fearrefactor.core.video import VideoIndex, VideoInfo, cut
 from fearrefactor.errors import LimitError, MediaError, UnsupportedError
 from fearrefactor.media.decode import decoded, first_frame, packet_time, shows_nothing
+from fearrefactor.media.h264 import ParameterSets
 from fearrefactor.media.nal import is_clean_cut
 from fearrefactor.media.source import IMAGE_FORMATS, Source, open_source, size_of
 from fearrefactor.media.streams import codec_name, describe, main_video
@@ -41,11 +43,13 @@ class _Packets:
     end_pts: int = 0
     shown: list[bool] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
+    n_bytes: list[int] = field(default_factory=list)
+    sets: ParameterSets | None = None
     n_corrupt: int = 0
     end_s: float = 0.0
 
 
-def index_source(source: Source, limits: Limits, cut: CutSettings) -> VideoIndex:
+def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoIndex:
     """Properties, frame times and segments of a source.
 
     Raises:
@@ -59,21 +63,24 @@ def index_source(source: Source, limits: Limits, cut: CutSettings) -> VideoIndex
         _check_limits(container, stream, limits)
         is_image = format_name in IMAGE_FORMATS
         packets = _read_packets(container, stream, limits, only_first=is_image)
-        n_from_header = int(stream.frames)
-        _check_complete(container, packets, n_from_header)
+        # What an edit list skips as a whole is in an MP4's header but not among what can be read.
+        n_promised = len(stream.index_entries) if format_name == "mov" else int(stream.frames)
+        _check_complete(container, packets, n_promised)
     container, _ = open_source(source)
     with container:
         info = _describe(container, format_name, packets, size_bytes)
+    info = info.model_copy(update={"whole_because": _whole_because(info, packets.sets)})
     pts = np.array(packets.pts, np.int64)
     shown = np.array(packets.shown, bool)
     frame_pts = np.sort(pts[shown])
     if np.any(np.diff(frame_pts) <= 0):
         raise UnsupportedError("timestamps: two frames share one presentation time")
+    gops = _gops(packets, pts, shown)
     return VideoIndex(
         info=info,
-        segments=tuple(_cut(packets, pts, shown, cut.min_segment_frames)),
+        segments=cut(gops, cutting.min_segment_frames),
         pts=frame_pts,
-        n_packets=len(pts),
+        gops=gops,
     )
 
 
@@ -83,6 +90,8 @@ def _read_packets(
     table = _Packets()
     codec = codec_name(stream)
     extradata = stream.codec_context.extradata or b""
+    if codec == "h264":
+        table.sets = ParameterSets.of_header(extradata)
     for packet in decoded(container.demux()):
         if not packet.size:
             continue
@@ -112,6 +121,9 @@ def _add(
     table.end_pts = max(table.end_pts, time + (packet.duration or 0))
     table.shown.append(not packet.is_discard and not shows_nothing(packet, codec))
     table.cut.append(packet.is_keyframe and is_clean_cut(packet, codec, extradata))
+    table.n_bytes.append(packet.size)
+    if table.sets is not None:
+        table.sets.look_at(packet, extradata)
 
 
 def _check_limits(container: InputContainer, stream: VideoStream, limits: Limits) -> None:
@@ -128,11 +140,11 @@ def _check_limits(container: InputContainer, stream: VideoStream, limits: Limits
         raise LimitError(f"{duration_s:.0f} s are too long (limit max_duration_s)")
 
 
-def _check_complete(container: InputContainer, packets: _Packets, n_from_header: int) -> None:
+def _check_complete(container: InputContainer, packets: _Packets, n_promised: int) -> None:
     """Truncation is silent in most containers: compare what was claimed with what came."""
-    if packets.n_corrupt or (n_from_header and len(packets.pts) < n_from_header):
+    if packets.n_corrupt or (n_promised and len(packets.pts) < n_promised):
         raise MediaError(
-            f"{len(packets.pts)} of {n_from_header or '?'} video packets can be read, "
+            f"{len(packets.pts)} of {n_promised or '?'} video packets can be read, "
             f"{packets.n_corrupt} of all packets are cut short; expected the whole file",
             code="truncated",
         )
@@ -183,6 +195,7 @@ def _describe(
         n_chapters=len(container.chapters()),
         alpha="1" in (tags.get("alpha_mode"), tags.get("ALPHA_MODE")),  # remuxers shout
         n_hidden_frames=len(packets.shown) - sum(packets.shown),
+        h264=packets.sets.described() if packets.sets is not None else None,
     )
 
 
@@ -206,30 +219,36 @@ def _rotation(matrix: tuple[int, ...]) -> int:
     return round(math.degrees(math.atan2(b, a))) % 360
 
 
-def _cut(
-    packets: _Packets, pts: NDArray[np.int64], shown: NDArray[np.bool_], min_frames: int
-) -> list[Segment]:
+def _gops(packets: _Packets, pts: NDArray[np.int64], shown: NDArray[np.bool_]) -> Gops:
+    """The closed GOPs; what lies before the first of them belongs to it."""
     before = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(pts)[:-1]])
     after = np.minimum.accumulate(pts[::-1])[::-1]
     closed = np.array(packets.cut, bool) & (before < pts) & (after >= pts)
-    starts = [0]
-    for start in np.flatnonzero(closed).tolist():
-        if np.count_nonzero(shown[starts[-1] : start]) >= min_frames:
-            starts.append(start)
-    segments: list[Segment] = []
+    closed[0] = True
+    starts = np.append(np.flatnonzero(closed), len(pts))
     last_end = max(packets.end_pts, int(pts[-1]) + 1)
-    first_frame_index = 0
-    for index, (start, end) in enumerate(zip(starts, [*starts[1:], len(pts)], strict=True)):
-        n_frames = int(np.count_nonzero(shown[start:end]))
-        segments.append(
-            Segment(
-                index=index,
-                first_frame=first_frame_index,
-                n_frames=n_frames,
-                n_packets=end - start,
-                start_pts=int(pts[start]),
-                end_pts=int(pts[end]) if end < len(pts) else last_end,
-            )
-        )
-        first_frame_index += n_frames
-    return segments
+    return Gops(
+        first_frame=np.concatenate([[0], np.cumsum(shown, dtype=np.int64)])[starts],
+        first_packet=starts,
+        start_pts=np.append(pts, last_end)[starts],
+        first_byte=np.concatenate([[0], np.cumsum(packets.n_bytes, dtype=np.int64)])[starts],
+    )
+
+
+def _whole_because(info: VideoInfo, sets: ParameterSets | None) -> str:
+    """Why GOPs of this source cannot be copied beside rendered ones; empty if they can."""
+    reasons = {
+        f"{info.codec} is not spliced": info.codec != "h264",
+        f"the container {info.container} is not spliced": info.container not in _SPLICED,
+        "interlaced": info.interlaced,
+        # Decoders learn from the name of the encoder, in the first packet, how to read it.
+        "4:4:4 of two encoders cannot be told apart": info.pix_fmt.startswith(("yuv444", "gbr")),
+        "its parameter sets change on the way": sets is not None and sets.changed,
+        "it holds more than one view or layer": sets is not None and sets.foreign,
+        "its profile is not one that is rendered": info.h264 is None,
+    }
+    return next((reason for reason, true in reasons.items() if true), "")
+
+
+#: Containers whose packets can be copied into the like with rendered ones between them.
+_SPLICED = {"mov", "matroska", "mpegts"}

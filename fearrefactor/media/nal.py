@@ -1,4 +1,4 @@
-"""Is a key frame a true random access point? Read from its NAL unit types.
+"""NAL units of H.264 and HEVC packets, and whether a key frame is a true random access point.
 
 H.264: NAL type 5 (ITU-T H.264, table 7-1). HEVC: types 16 to 20, BLA and IDR (ITU-T H.265,
 table 7-1); a CRA (21) may be followed by pictures that need what lies before it.
@@ -23,21 +23,36 @@ _HEVC_SLICES = range(32)
 def is_clean_cut(packet: Packet[Stream], codec: str, extradata: bytes) -> bool:
     """Whether decoding can start at this key packet with nothing from before it."""
     if codec == "h264":
-        types = (nal[0] & 0x1F for nal in _nals(packet, extradata, hevc=False))
+        types = (nal[0] & 0x1F for nal in nal_units(packet, extradata, hevc=False))
         return next((kind in _H264_IDR for kind in types if kind in _H264_SLICES), False)
     if codec == "hevc":
-        types = ((nal[0] >> 1) & 0x3F for nal in _nals(packet, extradata, hevc=True))
+        types = ((nal[0] >> 1) & 0x3F for nal in nal_units(packet, extradata, hevc=True))
         return next((kind in _HEVC_IDR for kind in types if kind in _HEVC_SLICES), False)
     return True
 
 
-def _nals(packet: Packet[Stream], extradata: bytes, *, hevc: bool) -> Iterator[memoryview]:
+def nal_units(packet: Packet[Stream], extradata: bytes, *, hevc: bool) -> Iterator[memoryview]:
+    """The NAL units of a packet, none of them empty; ``extradata`` says how they are divided."""
     data = memoryview(packet)
     length_at = 21 if hevc else 4
     if len(extradata) > length_at and extradata[0] == 1:
         yield from _length_prefixed(data, (extradata[length_at] & 3) + 1)
     else:
-        yield from _annex_b(data)
+        yield from split_annex_b(bytes(data))
+
+
+def split_annex_b(data: bytes) -> Iterator[memoryview]:
+    """The NAL units between start codes, without the zeros that may end them, none empty."""
+    view = memoryview(data)
+    at = data.find(b"\x00\x00\x01")
+    while at != -1:
+        following = data.find(b"\x00\x00\x01", at + 3)
+        end = following if following != -1 else len(data)
+        while end > at + 3 and data[end - 1] == 0:
+            end -= 1
+        if end > at + 3:
+            yield view[at + 3 : end]
+        at = following
 
 
 def _length_prefixed(data: memoryview, length_size: int) -> Iterator[memoryview]:
@@ -48,12 +63,3 @@ def _length_prefixed(data: memoryview, length_size: int) -> Iterator[memoryview]
         if size:
             yield data[at : at + size]
         at += size
-
-
-def _annex_b(data: memoryview) -> Iterator[memoryview]:
-    raw = bytes(data)
-    at = raw.find(b"\x00\x00\x01")
-    while at != -1 and at + 3 < len(raw):
-        following = raw.find(b"\x00\x00\x01", at + 3)
-        yield data[at + 3 : following if following != -1 else len(raw)]
-        at = following

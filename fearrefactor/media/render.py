@@ -13,6 +13,7 @@ import av.error
 import numpy as np
 from av.video.frame import PictureType, VideoFrame
 
+from fearrefactor.core.gops import runs
 from fearrefactor.errors import FidelityError, MediaError, UnsupportedError
 from fearrefactor.media.composite import composite
 from fearrefactor.media.decode import segment_frames
@@ -36,23 +37,47 @@ def render_segment(
     source: Source,
     task: SegmentTask,
     regions: Mapping[int, Sequence[Region]],
+    wanted: NDArray[np.bool_],
     settings: RenderSettings,
 ) -> Iterator[EncodedPacket]:
-    """Decode, mask and encode one segment; ``regions`` are by frame index of the video.
+    """Decode, mask and encode the GOPs ``wanted`` ``(n_gops,)`` of one segment.
+
+    ``regions`` are by frame index of the video. Each run of GOPs has an encoder of its own, and
+    each GOP begins with a key frame as it did in the source.
 
     Raises:
         MediaError, UnsupportedError: the segment cannot be decoded or encoded as it was.
-        FidelityError: not every frame came out, or not at its own time.
+        FidelityError: not every frame came out, or not at its own time; or there is something to
+            mask in a GOP that is to be copied.
     """
+    if np.any(task.gops.dirty(regions) & ~wanted):
+        raise FidelityError(f"a GOP of segment {task.segment.index} is to be masked and copied")
+    for first, end in runs(wanted):
+        run = task.part(first, end)
+        if run.segment.n_frames:
+            yield from _render_run(source, run, regions, settings)
+
+
+def _render_run(
+    source: Source,
+    task: SegmentTask,
+    regions: Mapping[int, Sequence[Region]],
+    settings: RenderSettings,
+) -> Iterator[EncodedPacket]:
+    """All GOPs of a task through one encoder."""
     segment = task.segment
     written = as_written(task.info)
-    encoder = open_encoder(written, choose_encoder(written, settings))
+    seconds = float((segment.end_pts - segment.start_pts) * task.info.time_base)
+    bit_rate = int(8 * task.gops.n_bytes.sum() / max(seconds, 0.001))
+    encoder = open_encoder(written, choose_encoder(written, settings, bit_rate))
+    starts = set(task.gops.first_frame.tolist())
     durations = _durations(task)
     receipts = []
     n_packets = 0
     for index, frame in segment_frames(source, task):
         receipts.append((index, len(regions.get(index, ()))))
         masked = mask_frame(frame, regions.get(index, ()), task.info)
+        masked.pict_type = PictureType.I if index in starts else PictureType.NONE
         for packet in _encode(encoder, masked):
             yield _checked(packet, task.pts, n_packets, durations)
             n_packets += 1
@@ -93,7 +118,6 @@ def mask_frame(frame: VideoFrame, regions: Sequence[Region], info: VideoInfo) ->
     if info.is_image:
         out = _bare(out, info)
     out.pts, out.time_base = frame.pts, info.time_base
-    out.pict_type = PictureType.NONE  # the source's frame types are not the encoder's business
     return out
 
 

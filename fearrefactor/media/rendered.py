@@ -39,30 +39,32 @@ _DECODERS: Final = {
 def rendered_frames(
     packets: Path, task: SegmentTask, settings: RenderSettings
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """Frames of a rendered segment in order, as (frame index of the video, frame).
+    """The rendered frames of a segment in order, as (frame index of the video, frame).
 
     ``packets``: a file of its packed packets. Images are upright, as they were written.
 
     Raises:
-        FidelityError: they are not the segment's frames, each at its own time, or are damaged.
+        FidelityError: they are no frames of the segment, each at its own time, or are damaged, or
+            there are not as many as packets.
     """
     info = as_written(task.info)
     decoder = _open_decoder(info, settings)
-    times = task.pts.tolist()
-    n = 0
+    number_of = {pts: number for number, pts in enumerate(task.pts.tolist())}
+    with packets.open("rb") as file:
+        expected = [packet.pts for packet in unpack_all(file)]
+    times = iter(expected)
     for frame in _decode(decoder, packets, info):
-        if n >= len(times) or frame.pts != times[n] or frame.is_corrupt:
-            expected = times[n] if n < len(times) else None
+        time = next(times, None)
+        if time not in number_of or frame.pts != time or frame.is_corrupt:
             raise FidelityError(
-                f"expected frame {n} of segment {task.segment.index} whole and at pts {expected}, "
+                f"expected a whole frame of segment {task.segment.index} at pts {time}, "
                 f"its rendered packets give one at {frame.pts}"
             )
-        yield task.segment.first_frame + n, frame
-        n += 1
-    if n != len(times):
+        yield task.segment.first_frame + number_of[time], frame
+    if next(times, None) is not None:
         raise FidelityError(
-            f"expected {len(times)} frames in segment {task.segment.index}, its rendered packets "
-            f"give {n}"
+            f"expected {len(expected)} frames in segment {task.segment.index}, its rendered "
+            "packets give fewer"
         )
 
 

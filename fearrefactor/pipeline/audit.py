@@ -63,8 +63,9 @@ class RenderedFrames:
 class Masked:
     """A video that was rendered and audited: the plan that it was rendered after, and its packets.
 
-    ``n_leaks`` were found in all, ``notes`` say what was done about them, and ``still_found`` what
-    was found even then.
+    ``rendered`` has an entry a segment, None where nothing had to be rendered. ``n_leaks`` were
+    found in all, ``notes`` say what was done about them, and ``still_found`` what was found even
+    then.
     """
 
     plan: MaskPlan
@@ -75,18 +76,20 @@ class Masked:
 
 
 async def render_without_leaks(
-    seen: Seen, policy: Policy, mode: AuditMode, render: Render
+    seen: Seen, policy: Policy, mode: AuditMode, render: Render, *, whole: bool
 ) -> Masked:
-    """Render a video; each thing that the audit still finds is hidden better once.
+    """Render a video, all of it if ``whole``; what the audit still finds is hidden better once.
 
     A mask through which a thing is found is made wider and stronger, then its box is filled; what
     is found even through that stays found. What is found anew, in a picture that has changed, gets
     its own repair, for a few rounds.
     """
-    tasks, canvas = seen.survey.index.tasks(), seen.survey.index.canvas
+    index, canvas = seen.survey.index, seen.survey.index.canvas
+    tasks = index.tasks()
     masked = Masked(seen.plan, [None] * len(tasks))
     repairs = _Repairs(seen, policy)
-    wanted = tasks
+    rendered = index.to_render(seen.plan.regions, whole=whole)
+    wanted = [task for task in tasks if rendered[task.segment.gops].any()]
     frames = set(frames_to_audit(seen.plan, mode))
     while True:
         done = await render(wanted, masked.plan, sorted(frames))

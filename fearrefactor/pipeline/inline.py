@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
@@ -42,13 +45,17 @@ class InlineStages:
         return self._worker.detect(source, task)
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[Path, float]:
-        """A file of the segment's packets, and seconds."""
+        """A file of the segment's rendered packets, and seconds."""
         start = time.perf_counter()
         path = self._worker.scratch / f"segment-{task.segment.index}.packets"
         with path.open("wb") as file:
-            file.writelines(self._worker.render(source, task, regions))
+            file.writelines(self._worker.render(source, task, regions, wanted))
         return path, time.perf_counter() - start
 
     async def audit(
@@ -57,9 +64,9 @@ class InlineStages:
         """What the model sees in some frames of a rendered segment, and seconds."""
         return self._worker.audit(source, task, rendered, frames)
 
-    async def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
+    async def finish(self, seen: Seen, rendered: Sequence[Path], *, whole: bool) -> Published:
         """Assemble, verify and publish. Packets stay until it is done: it may be tried again."""
-        published = self._worker.finish(seen, rendered)
-        for path in rendered or ():
+        published = self._worker.finish(seen, rendered, whole=whole)
+        for path in rendered:
             path.unlink()
         return published

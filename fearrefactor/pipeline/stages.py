@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
@@ -49,9 +52,13 @@ class Stages(Protocol):
         ...
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[Any, float]:
-        """A masked segment, encoded, and seconds."""
+        """The GOPs ``wanted`` of a segment, masked and encoded, and seconds."""
         ...
 
     async def audit(
@@ -60,8 +67,8 @@ class Stages(Protocol):
         """What the model sees in some frames of a rendered segment, and seconds."""
         ...
 
-    async def finish(self, seen: Seen, rendered: Sequence[Any] | None) -> Published:
-        """Assemble, verify and publish."""
+    async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
+        """Assemble, verify and publish. ``whole``: every GOP was rendered, not only dirty ones."""
         ...
 
 

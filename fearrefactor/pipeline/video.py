@@ -147,7 +147,7 @@ class VideoRun:
             detect_id=detect,
             work_id=work,
         )
-        return await self._finish(seen, plan)
+        return await self._finish(seen)
 
     async def _find(self, detect: str) -> Published | None:
         """A result that was audited as closely as this run wants it, or more so."""
@@ -193,31 +193,46 @@ class VideoRun:
         except ValueError as error:
             raise MediaError(f"not every frame was inspected: {error}") from error
 
-    async def _finish(self, seen: Seen, plan: MaskPlan) -> Published:
-        """Copy what is clean, render what is not; what cannot be copied faithfully is rendered."""
-        info = seen.survey.index.info
-        # Frames that are never shown were never inspected: they may not be copied either. An
-        # image is written anew because its metadata names places and devices.
-        if not plan.n_masked_frames and not info.is_image and not info.n_hidden_frames:
-            try:
-                return await self._retries.surviving(lambda: self._stages.finish(seen, None))
-            except FidelityError as error:
-                self._report["notes"].append(f"rendered whole: the copy was not faithful: {error}")
+    async def _finish(self, seen: Seen) -> Published:
+        """Copy what is clean and render what is not; what cannot be spliced is rendered whole."""
+        try:
+            return await self._render_and_finish(seen, whole=False)
+        except FidelityError as error:
+            if seen.survey.index.to_render(seen.plan.regions).all():
+                raise
+            self._report["notes"].append(f"rendered whole: the splice was not faithful: {error}")
+        return await self._render_and_finish(seen, whole=True)
+
+    async def _render_and_finish(self, seen: Seen, *, whole: bool) -> Published:
+        index = seen.survey.index
         mode = self._report["audit"]
         masked = await render_without_leaks(
-            seen, self._policy, mode, lambda *what: self._render(seen.survey.source, *what)
+            seen,
+            self._policy,
+            mode,
+            lambda *what: self._render(seen.survey.source, *what, index=index, whole=whole),
+            whole=whole,
         )
-        self._report["n_leaks"] = masked.n_leaks
+        rendered = index.to_render(masked.plan.regions, whole=whole)
+        self._report |= {
+            "n_leaks": masked.n_leaks,
+            "n_rendered_frames": int(index.gops.n_frames[rendered].sum()),
+        }
         told = sorted(masked.notes.items())
         self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
+        if rendered.any() and index.info.whole_because:
+            self._report["notes"].append(f"rendered whole: {index.info.whole_because}")
         if masked.still_found is not None and self._policy.on_leak == "fail":
             raise LeakError(masked.still_found)
         if masked.n_leaks:
-            reasons = review_reasons(masked.plan, self._policy, seen.survey.index.canvas)
+            reasons = review_reasons(masked.plan, self._policy, index.canvas)
             if masked.still_found is not None:
                 reasons = (*reasons, masked.still_found)
             seen = replace(seen, plan=masked.plan, reasons=reasons)
-        return await self._retries.surviving(lambda: self._stages.finish(seen, masked.rendered))
+        packets = [segment for segment in masked.rendered if segment is not None]
+        return await self._retries.surviving(
+            lambda: self._stages.finish(seen, packets, whole=whole)
+        )
 
     async def _render(
         self,
@@ -225,21 +240,26 @@ class VideoRun:
         tasks: Sequence[SegmentTask],
         plan: MaskPlan,
         audited: Sequence[int],
+        *,
+        index: VideoIndex,
+        whole: bool,
     ) -> list[tuple[Any, Detections]]:
         """Segments after a plan, and what the model sees in the ``audited`` of their frames."""
+        rendered = index.to_render(plan.regions, whole=whole)
 
         async def one(task: SegmentTask) -> tuple[Any, Detections]:
-            segment = task.segment
+            segment, wanted = task.segment, rendered[task.segment.gops]
             regions = plan.between(segment.first_frame, segment.end_frame)
             packets, seconds = await self._retries.surviving(
-                lambda: self._stages.render(source, task, regions)
+                lambda: self._stages.render(source, task, regions, wanted)
             )
             self._watch.add({"render": seconds})
-            self._progress.did_frames(segment.n_frames)
+            self._progress.did_frames(int(task.gops.n_frames[wanted].sum()))
             frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
             return packets, await self._audit(source, task, packets, frames)
 
-        self._progress.add_work(sum(task.segment.n_frames for task in tasks))
+        n_frames = sum(int(task.gops.n_frames[rendered[task.segment.gops]].sum()) for task in tasks)
+        self._progress.add_work(n_frames)
         return await all_of(one(task) for task in tasks)
 
     async def _audit(

@@ -22,6 +22,9 @@ from fearrefactor.storage.locations import locate, open_store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
@@ -109,11 +112,15 @@ class VideoWorker:
         return found, watch.seconds()["detect"]
 
     def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> Iterator[bytes]:
-        """Packed packets of one masked segment, in pieces."""
+        """Packed packets of the masked GOPs ``wanted`` of one segment, in pieces."""
         with self._working_on(source) as child:
-            yield from child.render(task, regions, self._settings.render)
+            yield from child.render(task, regions, wanted, self._settings.render)
 
     def audit(
         self, source: PinnedSource, task: SegmentTask, rendered: Path, frames: Sequence[int]
@@ -130,20 +137,22 @@ class VideoWorker:
             found = detect_segment(again, task, self._segmenter, self._settings.batch)
         return found, watch.seconds()["audit"]
 
-    def finish(self, seen: Seen, rendered: Sequence[Path] | None) -> Published:
+    def finish(self, seen: Seen, rendered: Sequence[Path], *, whole: bool) -> Published:
         """Put a result together, have it verified by another process, publish it.
 
-        ``rendered``: files of packed packets in order of segments; None copies the source's own.
+        ``rendered``: files of packed packets, in order, of the GOPs that the plan wants rendered,
+        or of all if ``whole``; the others are copied from the source.
 
         Raises:
             FidelityError: the result is not what it should be; nothing was published.
         """
         source, index = seen.survey.source, seen.survey.index
         settings = self._settings
+        wanted = index.to_render(seen.plan.regions, whole=whole)
         watch = Stopwatch()
         with self._working_on(source) as child:
             with watch.stage("assemble"):
-                result = child.assemble(index, rendered, settings.render)
+                result = child.assemble(index, rendered, wanted, settings.render)
             with (
                 watch.stage("verify"),
                 self._open(source) as file,

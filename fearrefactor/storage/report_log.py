@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
         pa.field("plan_sha256", pa.string()),
         pa.field("n_frames", pa.int64()),
         pa.field("n_masked_frames", pa.int64()),
+        pa.field("n_rendered_frames", pa.int64()),
         pa.field("n_detections", pa.int64()),
         pa.field("duration_s", pa.float64()),
         pa.field("seconds", pa.map_(pa.string(), pa.float64())),

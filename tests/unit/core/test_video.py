@@ -1,33 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from values import video_info
+from values import gops_of, video_index, video_info
 
 from fearrefactor.core.timeline import Span
-from fearrefactor.core.video import Segment, SegmentTask, StreamInfo, VideoIndex, VideoInfo
-
-
-def segment(index: int, first_frame: int, n_frames: int) -> Segment:
-    return Segment(
-        index=index,
-        first_frame=first_frame,
-        n_frames=n_frames,
-        n_packets=n_frames,
-        start_pts=first_frame * 10,
-        end_pts=(first_frame + n_frames) * 10,
-    )
-
-
-def index_of(lengths: list[int]) -> VideoIndex:
-    starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    segments = tuple(segment(i, s, n) for i, (s, n) in enumerate(zip(starts, lengths, strict=True)))
-    n_frames = sum(lengths)
-    return VideoIndex(video_info(), segments, np.arange(n_frames, dtype=np.int64) * 10, n_frames)
+from fearrefactor.core.video import StreamInfo, VideoInfo, cut
 
 
 @pytest.mark.parametrize(("rotation", "size"), [(0, (160, 96)), (90, (96, 160)), (270, (96, 160))])
@@ -87,7 +70,7 @@ def test_what_a_video_is_survives_json_exactly() -> None:
 
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=8))
 def test_the_tasks_of_a_video_hold_each_of_its_times_once(lengths: list[int]) -> None:
-    index = index_of(lengths)
+    index = video_index(lengths, 10)
     tasks = index.tasks()
     assert np.concatenate([task.pts for task in tasks]).tolist() == index.pts.tolist()
     for task in tasks:
@@ -97,7 +80,7 @@ def test_the_tasks_of_a_video_hold_each_of_its_times_once(lengths: list[int]) ->
 
 def test_segments_that_miss_a_frame_are_no_index() -> None:
     with pytest.raises(ValueError, match="cover 5 frames, they cover 4"):
-        VideoIndex(video_info(), (segment(0, 0, 4),), np.arange(5, dtype=np.int64), 5)
+        replace(video_index([4]), pts=np.arange(5, dtype=np.int64))
 
 
 @pytest.mark.parametrize(
@@ -111,15 +94,55 @@ def test_segments_that_miss_a_frame_are_no_index() -> None:
 )
 def test_times_that_are_no_times_are_refused(pts: np.ndarray, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        VideoIndex(video_info(), (segment(0, 0, 4),), pts, 4)
+        replace(video_index([4]), pts=pts)
 
 
 def test_a_task_needs_a_time_for_each_frame() -> None:
     with pytest.raises(ValueError, match="expected 4 times"):
-        SegmentTask(video_info(), segment(0, 0, 4), np.arange(3, dtype=np.int64))
+        replace(video_index([4]).tasks()[0], pts=np.arange(3, dtype=np.int64))
 
 
 def test_the_time_of_a_frame_is_in_seconds_of_the_sources_clock() -> None:
-    index = index_of([4, 4])
+    index = video_index([4, 4], 10)
     assert index.time_s(5) == 50 / 12288
     assert index.segments[1].span == Span(40, 80)
+
+
+def test_a_part_of_a_segment_is_a_segment_of_its_own() -> None:
+    index = video_index([4, 3, 5], 10)
+    (task,) = replace(index, segments=cut(index.gops, 100)).tasks()
+    part = task.part(1, 3)
+    assert part.pts.tolist() == index.pts[4:].tolist()
+    assert part.segment.span == Span(40, 120)
+    assert (part.segment.first_frame, part.segment.n_frames, part.segment.gops) == (
+        4,
+        8,
+        slice(1, 3),
+    )
+
+
+def test_only_gops_with_something_to_mask_are_rendered() -> None:
+    index = video_index([4, 4, 4])
+    assert index.to_render([]).tolist() == [False, False, False]
+    assert index.to_render([5, 11]).tolist() == [False, True, True]
+    assert index.to_render([5], whole=True).tolist() == [True, True, True]
+
+
+def test_a_video_that_cannot_be_spliced_is_rendered_whole_or_copied() -> None:
+    index = video_index([4, 4], whole_because="interlaced")
+    assert index.to_render([5]).tolist() == [True, True]
+    assert index.to_render([]).tolist() == [False, False]
+
+
+def test_an_image_is_never_copied() -> None:
+    assert video_index([1], is_image=True).to_render([]).tolist() == [True]
+
+
+@given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=30), min_frames=st.integers(1, 60))
+def test_segments_are_whole_gops_and_long_enough(lengths: list[int], min_frames: int) -> None:
+    segments = cut(gops_of(lengths), min_frames)
+    edges = np.cumsum([0, *lengths]).tolist()
+    assert all(segment.first_frame in edges for segment in segments)
+    assert all(segment.n_frames >= min_frames for segment in segments[:-1])
+    assert sum(segment.n_gops for segment in segments) == len(lengths)
+    assert sum(segment.n_frames for segment in segments) == edges[-1]

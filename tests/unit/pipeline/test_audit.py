@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.plan import Region
@@ -77,13 +79,17 @@ class LeakyStages(InlineStages):
         self.n_renderings: Counter[int] = Counter()
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[Path, float]:
         """As told, but for what the test does."""
         self.n_renderings[task.segment.index] += 1
         if self._always or self.n_renderings[task.segment.index] == 1:
             regions = {i: kept for i, found in regions.items() if (kept := self._tamper(i, found))}
-        return await super().render(source, task, regions)
+        return await super().render(source, task, regions, wanted)
 
 
 class ForgetfulStages(InlineStages):

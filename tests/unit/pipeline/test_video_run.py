@@ -75,15 +75,48 @@ def test_seconds_of_a_stage_are_summed_over_segments() -> None:
 def test_each_segment_is_rendered_with_its_own_regions_and_assembled_in_order() -> None:
     stages = FakeStages({"film": Film(n_segments=4, dogs=SOME_DOGS)})
     run_on(stages)
-    assert stages.finished_with == [[f"packets of film {number}" for number in range(4)]]
+    assert stages.finished_with == [(["packets of film 0", "packets of film 3"], False)]
     assert stages.regions == {3: 1, 4: 1, 20: 1}
+
+
+def test_only_the_gops_with_something_to_mask_are_rendered() -> None:
+    stages = FakeStages({"film": Film(n_segments=4, dogs=SOME_DOGS)})
+    report = run_on(stages)
+    assert stages.rendered == [0, 3]
+    assert (report.n_masked_frames, report.n_rendered_frames) == (3, 12)
+
+
+def test_a_video_that_cannot_be_spliced_is_rendered_whole_and_says_why() -> None:
+    film = Film(n_segments=4, dogs=SOME_DOGS, info={"whole_because": "av1 is not spliced"})
+    stages = FakeStages({"film": film})
+    report = run_on(stages)
+    assert sorted(stages.rendered) == [0, 1, 2, 3]
+    assert report.n_rendered_frames == 24
+    assert "rendered whole: av1 is not spliced" in report.notes
+
+
+def test_a_splice_that_is_not_faithful_is_rendered_whole_with_a_note() -> None:
+    faults = {"finish": [FidelityError("a frame is gone")]}
+    film = Film(n_segments=4, dogs=SOME_DOGS, faults=faults)  # type: ignore[arg-type]
+    stages = FakeStages({"film": film})
+    report = run_on(stages)
+    assert (report.outcome, report.n_rendered_frames) == ("masked", 24)
+    assert [whole for _, whole in stages.finished_with] == [False, True]
+    assert report.notes == ["rendered whole: the splice was not faithful: a frame is gone"]
+
+
+def test_a_video_that_is_not_faithful_even_when_rendered_whole_fails() -> None:
+    faults = {"finish": [FidelityError("a frame is gone"), FidelityError("it still is")]}
+    film = Film(n_segments=4, dogs=SOME_DOGS, faults=faults)  # type: ignore[arg-type]
+    report = run(film)
+    assert (report.code, report.reason) == ("fidelity", "it still is")
 
 
 def test_a_video_with_nothing_to_mask_is_clean_and_copied_without_rendering() -> None:
     stages = FakeStages({"film": Film()})
     report = run_on(stages)
-    assert (report.outcome, report.n_masked_frames) == ("clean", 0)
-    assert stages.finished_with == [None]
+    assert (report.outcome, report.n_masked_frames, report.n_rendered_frames) == ("clean", 0, 0)
+    assert stages.finished_with == [([], False)]
     assert stages.count("render") == 0
 
 
@@ -99,8 +132,11 @@ def test_a_copy_that_is_not_faithful_is_rendered_whole_with_a_note() -> None:
     stages = FakeStages({"film": Film(faults={"finish": [FidelityError("a frame is gone")]})})
     report = run_on(stages)
     assert (report.outcome, stages.count("render")) == ("clean", 2)
-    assert stages.finished_with == [["packets of film 0", "packets of film 1"]]
-    assert report.notes == ["rendered whole: the copy was not faithful: a frame is gone"]
+    assert stages.finished_with == [
+        ([], False),
+        (["packets of film 0", "packets of film 1"], True),
+    ]
+    assert report.notes == ["rendered whole: the splice was not faithful: a frame is gone"]
 
 
 def test_a_rendered_video_that_is_not_faithful_fails() -> None:
@@ -108,13 +144,11 @@ def test_a_rendered_video_that_is_not_faithful_fails() -> None:
     assert run(film).code == "fidelity"
 
 
-@pytest.mark.parametrize("unlike", [{"n_hidden_frames": 3}, {"is_image": True}])
-def test_what_hides_frames_or_is_an_image_is_never_copied(unlike: dict[str, object]) -> None:
-    stages = FakeStages({"film": Film(info=unlike)})
+def test_an_image_is_never_copied() -> None:
+    stages = FakeStages({"film": Film(info={"is_image": True})})
     report = run_on(stages)
     assert report.outcome == "clean"
     assert stages.count("render") == 2
-    assert stages.finished_with[0] is not None
 
 
 def test_what_is_unusual_about_a_source_is_noted() -> None:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from fearrefactor.core.plan import Region
     from fearrefactor.core.report import VideoReport
     from fearrefactor.core.video import SegmentTask
@@ -186,7 +188,7 @@ def test_a_render_that_nobody_reads_to_its_end_does_not_spoil_the_next_step(
 ) -> None:
     survey = worker.survey(str(source))
     task = survey.index.tasks()[0]
-    pieces = worker.render(survey.source, task, {})
+    pieces = worker.render(survey.source, task, {}, np.ones(1, bool))
     next(pieces)
     pieces.close()  # type: ignore[attr-defined]
     found, _ = worker.detect(survey.source, task)
@@ -203,9 +205,13 @@ class SpoilingStages(InlineStages):
         self._spoil = spoil
 
     async def render(
-        self, source: PinnedSource, task: SegmentTask, regions: Mapping[int, Sequence[Region]]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
     ) -> tuple[Path, float]:
-        path, seconds = await super().render(source, task, regions)
+        path, seconds = await super().render(source, task, regions, wanted)
         if task.segment.index == 3:
             *packets, last = unpack_all(io.BytesIO(path.read_bytes()))
             path.write_bytes(b"".join(packet.pack() for packet in [*packets, self._spoil(last)]))

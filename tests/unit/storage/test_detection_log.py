@@ -8,12 +8,13 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from values import gops_of
 
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
-from fearrefactor.core.video import Segment, VideoIndex, VideoInfo
+from fearrefactor.core.video import VideoIndex, VideoInfo, cut
 from fearrefactor.errors import NotFoundError, StoreError
 from fearrefactor.storage import detection_log
 from fearrefactor.storage.detection_log import read_detections, read_model, write_detections
@@ -55,20 +56,8 @@ def index() -> VideoIndex:
         alpha=False,
         n_hidden_frames=0,
     )
-    segments, first = [], 0
-    for number, n_frames in enumerate(SEGMENT_FRAMES):
-        segments.append(
-            Segment(
-                index=number,
-                first_frame=first,
-                n_frames=n_frames,
-                n_packets=n_frames,
-                start_pts=first * 1001,
-                end_pts=(first + n_frames) * 1001,
-            )
-        )
-        first += n_frames
-    return VideoIndex(info, tuple(segments), np.arange(20, dtype=np.int64) * 1001, 20)
+    gops = gops_of(SEGMENT_FRAMES, 1001)
+    return VideoIndex(info, cut(gops, 1), np.arange(20, dtype=np.int64) * 1001, gops)
 
 
 def seen(n: int) -> Detections:
