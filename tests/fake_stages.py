@@ -190,6 +190,7 @@ def make_detections(
     return Detections(
         frames=frames,
         sketch=np.zeros((len(frames), SKETCH), np.uint8),
+        checksum=np.zeros(len(frames), np.uint32),
         frame=hits,
         class_id=np.zeros(len(hits), np.int32),
         score=np.full(len(hits), 0.9, np.float32),

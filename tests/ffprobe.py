@@ -136,6 +136,12 @@ def digests(path: Path, stream: int, *options: str) -> list[Decoded]:
     return _frames(_run(*_decoding(path, stream, options), "-f", "framemd5", "-").decode())
 
 
+def digest_of_all(path: Path, stream: int) -> str:
+    """md5 of all bytes of a stream's packets, however they are cut into packets."""
+    copying = ("-i", f"file:{path}", "-map", f"0:{stream}", "-c", "copy", "-f", "md5", "-")
+    return _run("ffmpeg", "-nostdin", *copying).decode().strip()
+
+
 def decoded(
     path: Path, stream: int, *options: str, form: Sequence[str] = ("-f", "rawvideo")
 ) -> list[Decoded]:

@@ -142,6 +142,7 @@ def seen(
     return Detections(
         frames=np.arange(N_FRAMES),
         sketch=sketches,
+        checksum=np.zeros(N_FRAMES, np.uint32),
         frame=np.array([row[0] for row in rows], np.int64),
         class_id=np.zeros(len(rows), np.int32),
         score=np.array([row[1] for row in rows], np.float32),

@@ -112,7 +112,7 @@ def in_cover() -> bytes:
 
 
 def in_attachments() -> bytes:
-    """MKV: a cover and a thumbnail are attached, which show the picture, and a text with the word."""
+    """MKV: a cover that shows the picture is attached, and a text with the word."""
 
     def attach(folder: Path) -> list[str]:
         (folder / "cover.jpg").write_bytes(coded_jpeg())

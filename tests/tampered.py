@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import av
 from synthetic import Recipe, plain
 
+from fearrefactor.media.nal import split_annex_b
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,7 +24,7 @@ def hidden_start(n_hidden: int = 6, **changes: Any) -> bytes:
 
 
 def trimmed(film: bytes, n_first: int, n_last: int = 0) -> bytes:
-    """A silent MP4 whose edit list shows all but its first and last frames; they stay in the file."""
+    """A silent MP4 whose edit list leaves out frames at both ends; they stay in the file."""
     data = bytearray(film)
     at = data.index(b"elst") + 12  # past type, version and flags, count: length, then media time
     (ticks_per_second,) = struct.unpack_from(">I", data, data.index(b"mdhd") + 16)
@@ -45,6 +47,62 @@ def hidden_vp8(hidden: int = 5) -> bytes:
                 if number == hidden:
                     data[0] &= ~0x10
                 out.mux_one(_packet(bytes(data), stream, packet))
+    return file.getvalue()
+
+
+def two_films_in_one_stream() -> bytes:
+    """H.264 in MPEG-TS whose second half was encoded with other parameter sets of the same ids."""
+    file = io.BytesIO()
+    halves = [plain(muxer="mpegts"), plain(muxer="mpegts", options={"coder": "0"})]
+    with av.open(file, "w", format="mpegts") as out:
+        stream: Any = None
+        for number, half in enumerate(halves):
+            with av.open(io.BytesIO(half), "r") as found:
+                stream = stream or out.add_stream_from_template(found.streams.video[0])
+                for packet in found.demux(video=0):
+                    if packet.size:
+                        packet.pts += number * 2 * 90_000
+                        packet.dts += number * 2 * 90_000
+                        packet.stream = stream
+                        out.mux_one(packet)
+    return file.getvalue()
+
+
+def short_lengths() -> bytes:
+    """H.264 in MP4 whose NAL units have lengths of two bytes and not, as usual, of four."""
+    file = io.BytesIO()
+    source = plain(options={"bf": "2"})
+    with av.open(io.BytesIO(source), "r") as found, av.open(file, "w", format="mp4") as out:
+        video = found.streams.video[0]
+        stream = out.add_stream_from_template(video, opaque=True)
+        header = bytearray(video.codec_context.extradata or b"")
+        header[4] = 0xFD
+        stream.codec_context.extradata = bytes(header)
+        for packet in found.demux(video):
+            if packet.size:
+                data, short = bytes(packet), b""
+                while data:
+                    (size,) = struct.unpack_from(">I", data)
+                    short += struct.pack(">H", size) + data[4 : 4 + size]
+                    data = data[4 + size :]
+                out.mux_one(_packet(short, stream, packet))
+    return file.getvalue()
+
+
+def sets_only_at_the_start() -> bytes:
+    """H.264 in MPEG-TS whose parameter sets stand in its first packet and in no other."""
+    file = io.BytesIO()
+    source = plain(muxer="mpegts", options={"x264-params": "repeat-headers=1"})
+    with av.open(io.BytesIO(source), "r") as found, av.open(file, "w", format="mpegts") as out:
+        stream = out.add_stream_from_template(found.streams.video[0], opaque=True)
+        stream.codec_context.extradata = None  # or the muxer would put them back
+        for number, packet in enumerate(found.demux(video=0)):
+            if packet.size:
+                data = bytes(packet)
+                if number:
+                    kept = [unit for unit in split_annex_b(data) if unit[0] & 0x1F not in (7, 8)]
+                    data = b"".join(b"\0\0\0\1" + bytes(unit) for unit in kept)
+                out.mux_one(_packet(data, stream, packet))
     return file.getvalue()
 
 
@@ -126,3 +184,68 @@ def growing() -> bytes:
                         made.dts = (packet.dts or 0) + shift
                         out.mux_one(made)
     return file.getvalue()
+
+
+def captioned(codec: str = "h264") -> bytes:
+    """A film whose every frame has captions of its own (ATSC A/53, part 4, 6.2)."""
+    encoder = {"h264": "libx264", "hevc": "libx265", "mpeg2video": "mpeg2video"}[codec]
+    options = {"x265-params": "log-level=error:pools=1:bframes=0"} if codec == "hevc" else {}
+    source = plain(codec=encoder, n_frames=14, options=options | {"bf": "0"})
+    file = io.BytesIO()
+    with av.open(io.BytesIO(source), "r") as found, av.open(file, "w", "mp4") as out:
+        stream = out.add_stream_from_template(found.streams.video[0], opaque=True)
+        for number, packet in enumerate(found.demux(video=0)):
+            if packet.size:
+                data = _with_caption(bytes(packet), codec, caption(number))
+                out.mux_one(_packet(data, stream, packet))
+    return file.getvalue()
+
+
+def caption(number: int) -> bytes:
+    """The captions of a frame: two letters for each field."""
+    letters = bytes([0x80 + number % 64, 0x20 + number % 64])
+    return b"\xfc" + letters + b"\xfd" + letters
+
+
+def _with_caption(packet: bytes, codec: str, words: bytes) -> bytes:
+    message = b"GA94\x03" + bytes([0x40 | len(words) // 3, 0xFF]) + words + b"\xff"
+    if codec == "mpeg2video":  # user data stands before the first slice
+        at = packet.index(b"\0\0\1\1")
+        return packet[:at] + b"\0\0\1\xb2" + message + packet[at:]
+    payload = b"\xb5\0\x31" + message
+    head = b"\x06" if codec == "h264" else b"\x4e\x01"
+    nal = head + bytes([4, len(payload)]) + payload + b"\x80"
+    return len(nal).to_bytes(4, "big") + nal + packet
+
+
+def encrypted(**changes: Any) -> bytes:
+    """``plain`` with a sound track, as a shop would send it: nothing of it plays without a key."""
+    options = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": "00112233445566778899aabbccddeeff",
+        "encryption_kid": "ffeeddccbbaa99887766554433221100",
+    }
+    return plain(audio=("aac",), muxer_options=options, **changes)
+
+
+def dolby_vision(*, base_layer: bool = True) -> bytes:
+    """HEVC in MP4 that is declared to be Dolby Vision; without a base layer it is half a picture.
+
+    The record says profile 8 that plays as HDR10, or an enhancement layer on its own.
+    """
+    record = bytes([1, 0, 8 << 1, 9 << 3 | (0b101 if base_layer else 0b110), 0x10]) + bytes(19)
+    film = plain(codec="libx265", pix_fmt="yuv420p10le", n_frames=8)
+    return with_box(film, b"hvcC", (8 + len(record)).to_bytes(4, "big") + b"dvvC" + record)
+
+
+def with_box(film: bytes, neighbour: bytes, box: bytes) -> bytes:
+    """An MP4, its table at its end, with one more box before ``neighbour`` in its first entry."""
+    changed = bytearray(film)
+    at = film.index(neighbour) - 4
+    parents = [b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"]
+    starts = [film.index(name) - 4 for name in parents]
+    for start in [*starts, starts[-1] + 16]:  # the entry follows the head of its list
+        (size,) = struct.unpack_from(">I", changed, start)
+        struct.pack_into(">I", changed, start, size + len(box))
+    changed[at:at] = box
+    return bytes(changed)

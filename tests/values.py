@@ -89,6 +89,7 @@ def detections(
     return Detections(
         frames=np.arange(first_frame, first_frame + n_frames, dtype=np.int64),
         sketch=np.zeros((n_frames, SKETCH), np.uint8),
+        checksum=np.zeros(n_frames, np.uint32),
         frame=np.array([row[0] for row in rows], np.int64),
         class_id=np.array([row[1] for row in rows], np.int32),
         score=np.array([row[2] for row in rows], np.float32),

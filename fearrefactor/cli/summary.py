@@ -75,6 +75,7 @@ def _print_summary(
     rest = report.n_rows - len(shown)
     lines = [
         f"{report.n_rows} rows: {outcomes or 'nothing to do'}{reused}",
+        *_of_rendering(report),
         *_of_model(report),
         *_of_audit(report),
         *([f"{rest} more rows are in videos.parquet"] if rest > 0 else []),
@@ -89,6 +90,16 @@ def _print_summary(
 
 
 _NUMBERS = {"row", "frames", "masked", "seconds"}
+
+
+def _of_rendering(report: RunReport) -> list[str]:
+    """How much was encoded anew, if anything was."""
+    if not report.n_rendered_frames:
+        return []
+    return [
+        f"{report.n_rendered_frames} of {report.n_frames} frames rendered, all others copied as "
+        "they were"
+    ]
 
 
 def _of_model(report: RunReport) -> list[str]:

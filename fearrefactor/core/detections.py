@@ -52,7 +52,8 @@ class Detections:
 
     Frames inspected: ``frames`` ``(f,)`` int64, strictly ascending frame indices of the video; a
     frame that is not listed was not inspected and must not be published.
-    ``sketch``: ``(f, SKETCH)`` uint8, a few means of each of them (see ``core/scenes``).
+    ``sketch``: ``(f, SKETCH)`` uint8, a few means of each of them (see ``core/scenes``);
+    ``checksum``: ``(f,)`` uint32, by which its picture is known again (see ``media/decode``).
     Instances, ordered by frame: ``frame`` ``(n,)`` int64, ``class_id`` ``(n,)`` int32, ``score``
     ``(n,)`` float32, ``box`` ``(n, 4)`` float32 xyxy in upright source pixels, ``mask``,
     ``surround`` ``(n, 3)`` uint8 RGB, the mean colour just around the mask.
@@ -60,6 +61,7 @@ class Detections:
 
     frames: NDArray[np.int64]
     sketch: NDArray[np.uint8]
+    checksum: NDArray[np.uint32]
     frame: NDArray[np.int64]
     class_id: NDArray[np.int32]
     score: NDArray[np.float32]
@@ -82,6 +84,12 @@ class Detections:
         if self.sketch.shape != (len(self.frames), SKETCH):
             msg = f"expected sketches ({len(self.frames)}, {SKETCH}), got {self.sketch.shape}"
             raise ValueError(msg)
+        if self.checksum.shape != self.frames.shape or self.checksum.dtype != np.uint32:
+            msg = (
+                f"expected checksums ({len(self.frames)},) uint32, got {self.checksum.shape} "
+                f"{self.checksum.dtype}"
+            )
+            raise ValueError(msg)
         if np.any(np.diff(self.frames) <= 0) or np.any(np.diff(self.frame) < 0):
             msg = "expected frames in ascending order"
             raise ValueError(msg)
@@ -100,6 +108,7 @@ def concatenate(parts: Sequence[Detections]) -> Detections:
         return Detections(
             frames=none,
             sketch=np.zeros((0, SKETCH), np.uint8),
+            checksum=none.astype(np.uint32),
             frame=none,
             class_id=none.astype(np.int32),
             score=none.astype(np.float32),
@@ -110,6 +119,7 @@ def concatenate(parts: Sequence[Detections]) -> Detections:
     return Detections(
         frames=np.concatenate([part.frames for part in parts]),
         sketch=np.concatenate([part.sketch for part in parts]),
+        checksum=np.concatenate([part.checksum for part in parts]),
         frame=np.concatenate([part.frame for part in parts]),
         class_id=np.concatenate([part.class_id for part in parts]),
         score=np.concatenate([part.score for part in parts]),

@@ -125,6 +125,7 @@ def _merged(
     return Detections(
         frames=seen_first.frames,
         sketch=seen_first.sketch,
+        checksum=seen_first.checksum,
         frame=frame[order],
         class_id=np.concatenate([seen_first.class_id[faint], seen_again.class_id[missed]])[order],
         score=np.concatenate([seen_first.score[faint], seen_again.score[missed]])[order],

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: Of the detection and frame logs. A part of every ``detect_id``: logs of another format have other
 #: names and are never read as these.
-LOG_FORMAT: Final = "2"
+LOG_FORMAT: Final = "3"
 
 
 def detect_id(source_sha256: str, model_sha256: str, settings: str) -> str:

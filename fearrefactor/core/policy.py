@@ -200,12 +200,17 @@ class Review(BaseModel):
     uncertain: float | None = Field(default=None, ge=0, lt=1)
 
 
+#: As containers call the texts that they hold.
+TagName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+
+
 class Policy(BaseModel):
     """Rules in order; an instance is masked by the first rule that matches it.
 
     ``in_doubt`` ``whole_frame`` fills every frame in which something that was there before or
     after was not seen with confidence. ``on_leak`` says what becomes of a
-    video in which the audit still finds a thing that was masked.
+    video in which the audit still finds a thing that was masked. ``keep_tags`` names texts of the
+    file, as "artist" or "creation_time", that go along with its title and languages.
     """
 
     model_config = _LAWS
@@ -218,6 +223,7 @@ class Policy(BaseModel):
     review: Review = Review()
     in_doubt: Literal["track", "whole_frame"] = "track"
     on_leak: Literal["fail", "review"] = "fail"
+    keep_tags: tuple[TagName, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -265,6 +271,8 @@ class Policy(BaseModel):
     def digest(self) -> str:
         """sha256 of what the policy does; its name and the layout of its file do not matter."""
         said = self.model_dump(mode="json", exclude={"name", "preset"})
+        if not self.keep_tags:  # younger than digests that are in use
+            del said["keep_tags"]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

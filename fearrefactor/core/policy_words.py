@@ -24,6 +24,8 @@ def in_words(policy: Policy) -> str:
             "A frame is filled as a whole if something that was there before or after was not "
             "seen in it with confidence."
         )
+    if policy.keep_tags:
+        lines.append(f"Of the file's texts also {', '.join(policy.keep_tags)} are kept.")
     lines += _review(policy.review)
     lines.append(
         "If the audit still finds what was masked, "

@@ -90,6 +90,7 @@ class RunReport:
         self.codes: Counter[str] = Counter()
         self.n_frames = 0
         self.n_masked_frames = 0
+        self.n_rendered_frames = 0
         self.n_reused = 0
         self.n_detections_reused = 0
         self.n_model_frames = 0
@@ -108,6 +109,7 @@ class RunReport:
             self.codes[report.code] += 1
         self.n_frames += report.n_frames or 0
         self.n_masked_frames += report.n_masked_frames or 0
+        self.n_rendered_frames += report.n_rendered_frames or 0
 
     @property
     def n_rows(self) -> int:

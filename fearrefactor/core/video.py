@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from fearrefactor.core.hdr import ContentLight, MasteringDisplay  # noqa: TC001 - pydantic
 from fearrefactor.core.timeline import Ratio, Span, seconds
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ class VideoInfo(BaseModel):
     n_hidden_frames: int
     h264: H264Stream | None = None
     whole_because: str = ""
+    mastering_display: MasteringDisplay | None = None
+    content_light: ContentLight | None = None
+    dolby_vision: bool = False
 
     @property
     def unusual(self) -> tuple[str, ...]:
@@ -94,6 +98,7 @@ class VideoInfo(BaseModel):
             f"pixels are {self.sample_aspect_ratio} wide": self.sample_aspect_ratio != 1,
             "interlaced": self.interlaced,
             "has transparency": self.alpha,
+            "Dolby Vision": self.dolby_vision,
             f"{self.n_hidden_frames} packets are never shown": self.n_hidden_frames > 0,
             "odd size": bool(self.width_px % 2 or self.height_px % 2),
             f"pixel format {self.pix_fmt}": self.pix_fmt not in {"yuv420p", "yuvj420p"},

@@ -34,10 +34,17 @@ _KEPT_STREAM_TAGS = ("language", "title", "alpha_mode")  # the last says that a 
 _FAST_CLOCK_HZ = 1_000_000
 
 
-def assemble(source: Source, splice: Splice, rendered: Sequence[Path], folder: Path) -> Path:
+def assemble(
+    source: Source,
+    splice: Splice,
+    rendered: Sequence[Path],
+    folder: Path,
+    keep_tags: Sequence[str] = (),
+) -> Path:
     """Write the result into ``folder``; answers its path, whose suffix names the container.
 
-    ``rendered``: files of packed packets, in order, of the GOPs that are spliced in.
+    ``rendered``: files of packed packets, in order, of the GOPs that are spliced in; ``keep_tags``:
+    texts of the container that go along beside its title.
 
     Raises:
         FidelityError: there are more or fewer rendered packets than those GOPs have frames.
@@ -58,6 +65,7 @@ def assemble(source: Source, splice: Splice, rendered: Sequence[Path], folder: P
                 str(path), "w", format=target.muxer, container_options=target.options
             ) as output,
         ):
+            output.metadata.update(_kept(container.metadata, [*_KEPT_CONTAINER_TAGS, *keep_tags]))
             _mux(container, output, splice, packets)
     except (av.error.FFmpegError, ValueError) as error:
         raise UnsupportedError(
@@ -79,7 +87,6 @@ def _mux(
     targets = {video.index: target, **beside}
     for index, stream in targets.items():
         _keep_tags(container.streams[index], stream)
-    output.metadata.update(_kept(container.metadata, _KEPT_CONTAINER_TAGS))
     if splice.info.n_chapters:
         output.set_chapters(container.chapters())
     for packet in decoded(container.demux()):
@@ -111,8 +118,9 @@ def _keep_tags(source: Stream, target: Stream) -> None:
     target.disposition = source.disposition
 
 
-def _kept(tags: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: tags[name] for name in names if name in tags}
+def _kept(tags: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    wanted = {name.lower() for name in names}  # Matroska shouts
+    return {name: text for name, text in tags.items() if name.lower() in wanted}
 
 
 def _unpack(files: Sequence[Path]) -> Iterator[EncodedPacket]:

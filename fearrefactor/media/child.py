@@ -51,11 +51,13 @@ class FrameBatch:
     """Frames at the model's size.
 
     ``frames``: indices in the video, ``(n,)`` int64; ``pixels``: ``(n, height, width, 3)`` uint8
-    RGB in memory shared with the child, valid until the next batch is asked for.
+    RGB in memory shared with the child, valid until the next batch is asked for; ``checksums``:
+    ``(n,)`` uint32, of the frames as they were decoded.
     """
 
     frames: NDArray[np.int64]
     pixels: NDArray[np.uint8]
+    checksums: NDArray[np.uint32]
 
 
 class MediaChild:
@@ -170,14 +172,19 @@ class MediaChild:
         pixels = np.frombuffer(shared, np.uint8).reshape(shape)  # it keeps the mapping alive
         self._say({**head, "box": box.as_dict(), "batch": batch}, *buffers)
         half = done = 0
-        while n := int(self._hear()[0]["n"]):
-            if not 0 < n <= min(batch, len(expected) - done):
+        while True:
+            told, buffers = self._hear()
+            n = int(told["n"])
+            if not n:
+                break
+            checksums = np.frombuffer(buffers[0], np.uint32)
+            if not 0 < n <= min(batch, len(expected) - done) or len(checksums) != n:
                 raise MediaError(
                     f"expected up to {min(batch, len(expected) - done)} frames, "
                     f"the child tells of {n}"
                 )
             self._say({"do": "more"})  # into the other half
-            yield FrameBatch(expected[done : done + n], pixels[half, :n])
+            yield FrameBatch(expected[done : done + n], pixels[half, :n], checksums)
             half, done = 1 - half, done + n
         if done != len(expected):
             raise MediaError(
@@ -211,16 +218,18 @@ class MediaChild:
         rendered: Sequence[Path],
         wanted: NDArray[np.bool_],
         settings: RenderSettings,
+        keep_tags: Sequence[str] = (),
     ) -> Path:
         """Mux a result in the child's own directory; answers its path, gone when the child is.
 
         ``rendered``: files of packed packets, in order, of the GOPs ``wanted`` ``(n_gops,)``; the
-        source's own are copied for the others.
+        source's own are copied for the others. ``keep_tags``: see ``Policy``.
         """
         head = {
             "info": index.info.model_dump(mode="json"),
             "rendered": [str(path) for path in rendered],
             "settings": settings.model_dump(),
+            "keep_tags": list(keep_tags),
         }
         buffers = [index.gops.as_bytes(), wanted.tobytes()]
         answer, _ = self._ask({"do": "assemble", **head}, *buffers)

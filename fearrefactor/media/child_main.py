@@ -19,7 +19,7 @@ from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import FearRefactorError, MediaError
 from fearrefactor.media.assemble import assemble
-from fearrefactor.media.decode import segment_frames, shrink
+from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import as_written, render_segment
@@ -113,20 +113,21 @@ class Child:
         shape = (2, batch, box.input_height, box.input_width, 3)
         pixels = np.frombuffer(mmap.mmap(self._memory, int(np.prod(shape))), np.uint8)
         pixels = pixels.reshape(shape)
-        half = n = 0
+        half = 0
+        checksums: list[int] = []
         for _, frame in frames:
-            shrink(frame, box, rotation_deg, pixels[half, n])
-            n += 1
-            if n == batch:
-                self._hand_over(n)
-                half, n = 1 - half, 0
-        if n:
-            self._hand_over(n)
+            shrink(frame, box, rotation_deg, pixels[half, len(checksums)])
+            checksums.append(checksum(frame))
+            if len(checksums) == batch:
+                self._hand_over(checksums)
+                half, checksums = 1 - half, []
+        if checksums:
+            self._hand_over(checksums)
         self._say({"n": 0})
 
-    def _hand_over(self, n: int) -> None:
-        """Tell of ``n`` frames and go on only when the parent is done with the other half."""
-        self._say({"n": n})
+    def _hand_over(self, checksums: list[int]) -> None:
+        """Tell of frames and go on only when the parent is done with the other half."""
+        self._say({"n": len(checksums)}, np.array(checksums, np.uint32).tobytes())
         head, _ = receive(self._control)
         if head["do"] != "more":
             raise MediaError("the parent stopped asking for frames")
@@ -159,7 +160,7 @@ class Child:
             RenderSettings.model_validate(head["settings"]),
         )
         rendered = [Path(name) for name in head["rendered"]]
-        path = assemble(self._source, splice, rendered, Path.cwd())
+        path = assemble(self._source, splice, rendered, Path.cwd(), head["keep_tags"])
         self._say({"name": path.name})
 
     def _verify(self, head: Message, buffers: list[bytes]) -> None:

@@ -45,9 +45,26 @@ def output_format(info: VideoInfo, video_codec: str) -> OutputFormat:
     if info.container in _KEPT and (info.container != "gif" or video_codec == "gif"):
         return _KEPT[info.container]
     # A track's start is written in the film's clock: give it the video's, or it is rounded.
-    options = {"movflags": "+faststart", "movie_timescale": str(info.time_base.denominator)}
+    # FFmpeg leaves out Dolby Vision's record unless it is told that the specification is no draft.
+    options = {
+        "movflags": "+faststart",
+        "movie_timescale": str(info.time_base.denominator),
+        "strict": "unofficial",
+    }
     if codecs <= _MP4_CODECS:
         return OutputFormat("mp4", ".mp4", options)
     if info.container == "mov" or codecs <= _MP4_CODECS | _MOV_CODECS:
         return OutputFormat("mov", ".mov", options)
     return OutputFormat("matroska", ".mkv")
+
+
+def sample_entry(muxer: str, codec: str, source_tag: str) -> str | None:
+    """How the picture's samples are called in a file; None where the muxer knows.
+
+    FFmpeg's MP4 muxer calls HEVC ``hev1``, which Apple's players do not play. What the source calls
+    ``hev1`` may carry parameter sets in its packets, which ``hvc1`` forbids, and stays as it was.
+    """
+    if codec != "hevc" or muxer not in {"mp4", "mov"}:
+        return None
+    kept = {"hev1", "dvh1", "dvhe"} if muxer == "mp4" else {"hev1"}
+    return source_tag if source_tag in kept else "hvc1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import av.error
@@ -117,11 +118,24 @@ def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np
     out[box.top : box.top + box.height, box.left : box.left + box.width] = upright
 
 
+def checksum(frame: VideoFrame) -> int:
+    """CRC-32 of the samples of a frame's first plane, without what pads its lines."""
+    plane = frame.planes[0]
+    components = frame.format.components
+    if all(component.plane == 0 for component in components):
+        n_bits = frame.format.padded_bits_per_pixel
+    else:
+        n_bits = -(-next(c.bits for c in components if c.plane == 0) // 8) * 8
+    n_bytes = -(-frame.width * n_bits // 8)
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return zlib.crc32(np.ascontiguousarray(lines[: frame.height, :n_bytes]))
+
+
 def _packets(
     container: InputContainer, stream: VideoStream, segment: Segment
 ) -> Iterator[Packet[VideoStream]]:
     """The segment's video packets in decode order, then the one that flushes the decoder."""
-    if segment.index:
+    if segment.first_gop:
         _prime(container, stream)
         if not _seek(container, stream, segment):
             container.seek(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
@@ -11,6 +11,8 @@ from av.codec import Codec
 from av.codec.context import Flags, ThreadType
 
 from fearrefactor.errors import UnsupportedError
+from fearrefactor.media.encoders import KEEPS_FIELDS, candidates
+from fearrefactor.media.nal import split_annex_b
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 class Encoder:
     """Which encoder renders a source: FFmpeg's name for it and its options.
 
-    No option may reorder frames: every packet's decode time is its presentation time. One thread
-    each, because segments run side by side and the bytes must not depend on the machine.
+    One thread each, because segments run side by side and the bytes must not depend on the machine.
     """
 
     name: str
@@ -47,6 +48,11 @@ _CODECS = {
 }
 
 
+#: What begins the message (x264's encoder/set.c), and a NAL unit.
+_X264: Final = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
+_START: Final = b"\0\0\0\1"
+
+
 def choose_encoder(
     info: VideoInfo, settings: RenderSettings, bit_rate: int | None = None
 ) -> Encoder:
@@ -57,58 +63,38 @@ def choose_encoder(
     Raises:
         UnsupportedError: a property of the source that no encoder here keeps.
     """
-    if info.interlaced:
-        raise UnsupportedError("interlaced video: it cannot be rendered without losing its fields")
     if info.alpha:
         raise UnsupportedError("transparency: it would be lost in a rendered video")
-    crf, preset = str(settings.crf), settings.preset
-    # Constant quality, but no file grows to more than about one and a half times its source.
-    cap = max(int((bit_rate or info.bit_rate) * 1.5), 200_000)
-    rate = {"crf": crf, "preset": preset, "maxrate": str(cap), "bufsize": str(2 * cap)}
-    # Under a cap and with its macroblock tree, x264's bytes depended on what the process had done
-    # before: a quarter of a test's segments came out differently in a fresh one. Without, none.
-    x264 = {**rate, "bf": "0", "mbtree": "0", "forced-idr": "1"}
-    if info.h264 is not None:
-        # Stitchable: the headers do not depend on what is encoded, nor on its rate.
-        x264 |= {
-            "profile": info.h264.profile,
-            "level": f"{info.h264.level_idc / 10:g}",
-            "x264-params": f"sps-id={info.h264.free_id}:stitchable=1",
-        }
-    table: dict[str, Encoder] = {
-        "hevc": Encoder(
-            "libx265",
-            {
-                **rate,
-                "x265-params": "bframes=0:pools=1:frame-threads=1:log-level=error",
-            },
-        ),
-        "vp8": Encoder(
-            "libvpx", {"crf": "10", "b": str(max(info.bit_rate, 200_000)), "auto-alt-ref": "0"}
-        ),
-        "vp9": Encoder(
-            "libvpx-vp9", {"crf": "24", "b": "0", "cpu-used": "5", "lag-in-frames": "0"}
-        ),
-        "av1": Encoder("libsvtav1", {"crf": "28", "preset": "9", "svtav1-params": "pred-struct=1"}),
-        "ffv1": Encoder("ffv1", {}),
-        "mjpeg": Encoder("mjpeg", {"qmin": "2", "qmax": "2", "strict": "unofficial"}),
-        "png": Encoder("png", {}),
-        "bmp": Encoder("bmp", {}),
-        "webp": Encoder("libwebp", {"quality": "95"}),
-    }
-    encoder = table.get(info.codec, Encoder("libx264", x264))
-    if info.codec == "mjpeg" and not info.is_image:
-        encoder = Encoder("libx264", x264)
-    if encoder.name == "libx264" and info.pix_fmt in {"bgr0", "rgb24", "bgr24"}:
-        encoder = Encoder("libx264rgb", x264)
+    if info.dolby_vision:
+        raise UnsupportedError("Dolby Vision: its metadata describes the picture without masks")
+    *first, last = (
+        Encoder(name, options)
+        for name, options in candidates(info, settings, bit_rate or info.bit_rate)
+    )
+    encoder = next((encoder for encoder in first if _takes(encoder, info)), last)
     _check_pixel_format(info, encoder)
+    if info.interlaced and encoder.name not in KEEPS_FIELDS:
+        raise UnsupportedError(
+            f"interlaced video: {encoder.name} cannot encode it without losing its fields"
+        )
     return encoder
+
+
+def _takes(encoder: Encoder, info: VideoInfo) -> bool:
+    """Whether an encoder opens for a picture of this size, pixel format and rate."""
+    try:
+        open_encoder(info, encoder)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def open_encoder(info: VideoInfo, encoder: Encoder) -> VideoCodecContext:
     """An opened encoder; the same source and settings always give the same extradata."""
     context: VideoCodecContext = av.CodecContext.create(encoder.name, "w")  # type: ignore[assignment]
     configure(context, info)
+    if encoder.name == "mpeg2video":
+        context.time_base = 1 / info.rate  # of few rates; presentation times pass through it
     context.options = dict(encoder.options)
     try:
         context.open()
@@ -118,6 +104,18 @@ def open_encoder(info: VideoInfo, encoder: Encoder) -> VideoCodecContext:
             f"{error}"
         ) from error
     return context
+
+
+def without_signature(encoder: VideoCodecContext, packet: bytes) -> bytes:
+    """A packet without the message in which x264 names its version and settings.
+
+    It would tell a decoder of the copied GOPs that follow that x264 has made them. In 4:4:4 it
+    stays: some decoders work around the bugs of old versions unless they are told otherwise.
+    """
+    is_444 = (encoder.pix_fmt or "").startswith(("yuv444", "yuvj444"))
+    if encoder.name != "libx264" or is_444 or _X264 not in packet:
+        return packet
+    return b"".join(_START + nal for nal in split_annex_b(packet) if _X264 not in bytes(nal[:40]))
 
 
 def configure(context: VideoCodecContext, info: VideoInfo) -> None:

@@ -10,25 +10,31 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.video import VideoIndex, VideoInfo, cut
 from fearrefactor.errors import LimitError, MediaError, UnsupportedError
+from fearrefactor.media.boxes import sample_entries
 from fearrefactor.media.decode import decoded, first_frame, packet_time, shows_nothing
 from fearrefactor.media.h264 import ParameterSets
 from fearrefactor.media.nal import is_clean_cut
+from fearrefactor.media.refused import refuse_entries, refuse_packet, says_dolby_vision
+from fearrefactor.media.side_data import (
+    content_light,
+    display_matrix,
+    has_dolby_vision,
+    mastering_display,
+)
 from fearrefactor.media.source import IMAGE_FORMATS, Source, open_source, size_of
 from fearrefactor.media.streams import codec_name, describe, main_video
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
-    from av.sidedata.sidedata import SideDataContainer
     from av.stream import Stream
-    from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
@@ -66,9 +72,13 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
         # What an edit list skips as a whole is in an MP4's header but not among what can be read.
         n_promised = len(stream.index_entries) if format_name == "mov" else int(stream.frames)
         _check_complete(container, packets, n_promised)
+    entries = sample_entries(source, size_bytes) if format_name == "mov" else []
+    refuse_entries(entries)
     container, _ = open_source(source)
     with container:
-        info = _describe(container, format_name, packets, size_bytes)
+        info = _describe(
+            container, format_name, packets, size_bytes, dolby_vision=says_dolby_vision(entries)
+        )
     info = info.model_copy(update={"whole_because": _whole_because(info, packets.sets)})
     pts = np.array(packets.pts, np.int64)
     shown = np.array(packets.shown, bool)
@@ -95,6 +105,7 @@ def _read_packets(
     for packet in decoded(container.demux()):
         if not packet.size:
             continue
+        refuse_packet(packet)
         # In a transport stream the mark only says that a counter jumped; the decoder tells more.
         table.n_corrupt += packet.is_corrupt and container.format.name != "mpegts"
         time = packet_time(packet)
@@ -157,13 +168,18 @@ def _check_complete(container: InputContainer, packets: _Packets, n_promised: in
 
 
 def _describe(
-    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int
+    container: InputContainer,
+    format_name: str,
+    packets: _Packets,
+    size_bytes: int,
+    *,
+    dolby_vision: bool,
 ) -> VideoInfo:
     stream = main_video(container)
     frame = first_frame(container, stream)
     context = stream.codec_context
     time_base = Fraction(stream.time_base or 0) or Fraction(1, 1000)
-    matrix = _display_matrix(frame)
+    matrix = display_matrix(frame)
     rotation = _rotation(matrix) if matrix else int(-frame.rotation) % 360
     span = (packets.end_pts - min(packets.pts)) * time_base
     rate = Fraction(stream.guessed_rate or stream.average_rate or 0)
@@ -196,15 +212,10 @@ def _describe(
         alpha="1" in (tags.get("alpha_mode"), tags.get("ALPHA_MODE")),  # remuxers shout
         n_hidden_frames=len(packets.shown) - sum(packets.shown),
         h264=packets.sets.described() if packets.sets is not None else None,
+        mastering_display=mastering_display(frame),
+        content_light=content_light(frame),
+        dolby_vision=dolby_vision or has_dolby_vision(frame),
     )
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    try:
-        raw = bytes(cast("SideDataContainer", frame.side_data)["DISPLAYMATRIX"])
-    except (KeyError, ValueError):  # none; or PyAV 18 met side data that it does not know, as EXIF
-        return None
-    return tuple(np.frombuffer(raw, np.int32).tolist())
 
 
 def _rotation(matrix: tuple[int, ...]) -> int:

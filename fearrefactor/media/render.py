@@ -17,7 +17,7 @@ from fearrefactor.core.gops import runs
 from fearrefactor.errors import FidelityError, MediaError, UnsupportedError
 from fearrefactor.media.composite import composite
 from fearrefactor.media.decode import segment_frames
-from fearrefactor.media.encode import choose_encoder, open_encoder
+from fearrefactor.media.encode import choose_encoder, open_encoder, without_signature
 from fearrefactor.media.packets import EncodedPacket
 from fearrefactor.media.planes import to_planar, working_format
 
@@ -100,6 +100,10 @@ def mask_frame(frame: VideoFrame, regions: Sequence[Region], info: VideoInfo) ->
     Raises:
         UnsupportedError: there is something to mask and the pixel format cannot be worked on.
     """
+    if frame.interlaced_frame and not info.interlaced:
+        raise UnsupportedError(
+            f"interlaced from the frame at pts {frame.pts} on: the video begins progressive"
+        )
     out = frame
     if regions:
         if working_format(info.pix_fmt) is None:
@@ -153,8 +157,10 @@ def _encode(
     encoder: VideoCodecContext, frame: VideoFrame | None
 ) -> Iterator[tuple[int | None, bool, bytes]]:
     try:
+        if frame is not None:
+            frame.time_base = encoder.time_base  # the times pass through, whatever clock it has
         for packet in encoder.encode(frame):
-            yield packet.pts, packet.is_keyframe, bytes(packet)
+            yield packet.pts, packet.is_keyframe, without_signature(encoder, bytes(packet))
     except av.error.FFmpegError as error:
         raise MediaError(f"{encoder.name} cannot encode a frame: {error}") from error
 

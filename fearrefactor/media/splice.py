@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from fearrefactor.errors import FidelityError
+from fearrefactor.media.containers import sample_entry
 from fearrefactor.media.decode import shows_nothing
 from fearrefactor.media.encode import choose_encoder, configure, open_encoder
 from fearrefactor.media.h264 import merged_header, with_lengths, with_parameter_sets
@@ -54,11 +55,14 @@ class Splice:
     def add_stream(self, output: OutputContainer, source: VideoStream) -> Stream:
         """The result's video stream, like the source's in all but what had to change."""
         info, encoder = self.info, self._encoder
-        if encoder is None:
-            return output.add_stream_from_template(source, opaque=True)
-        if self.codec != info.codec:
+        if encoder is not None and self.codec != info.codec:
             return _new_stream(output, info, encoder)
         stream: VideoStream = output.add_stream_from_template(source, opaque=True)
+        entry = sample_entry(output.format.name, self.codec, source.codec_context.codec_tag)
+        if entry is not None:
+            stream.codec_context.codec_tag = entry
+        if encoder is None:
+            return stream
         self._header = open_encoder(info, encoder).extradata or b""
         self._source_header = source.codec_context.extradata or b""
         if self._is_whole:

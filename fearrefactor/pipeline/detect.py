@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class FrameBatch(Protocol):
-    """Frames at the model's size: indices ``(n,)`` and pixels ``(n, height, width, 3)`` uint8."""
+    """Frames at the model's size.
+
+    Indices ``(n,)``, pixels ``(n, height, width, 3)`` uint8, checksums ``(n,)`` uint32.
+    """
 
     @property
     def frames(self) -> NDArray[np.int64]:
@@ -35,6 +38,11 @@ class FrameBatch(Protocol):
     @property
     def pixels(self) -> NDArray[np.uint8]:
         """Letterboxed RGB, valid until the next batch is asked for."""
+        ...
+
+    @property
+    def checksums(self) -> NDArray[np.uint32]:
+        """Of the frames as they were decoded."""
         ...
 
 
@@ -72,9 +80,10 @@ def detect_segment(
             )
         # Encoded at once: as bits, the masks of a long segment would fill the memory.
         told = zip(frames.frames.tolist(), answers, frames.pixels, strict=True)
-        for frame, seen, pixels in told:
+        for n, (frame, seen, pixels) in enumerate(told):
             _check(seen, frame, box, segmenter.card)
-            parts.append(_in_source(seen, frame, box, pixels))
+            checksum = frames.checksums[n : n + 1]
+            parts.append(_in_source(seen, frame, box, pixels, checksum))
     return concatenate(parts)
 
 
@@ -103,7 +112,11 @@ def _check(seen: Instances, frame: int, box: Letterbox, card: ModelCard) -> None
 
 
 def _in_source(
-    seen: Instances, frame: int, box: Letterbox, pixels: NDArray[np.uint8]
+    seen: Instances,
+    frame: int,
+    box: Letterbox,
+    pixels: NDArray[np.uint8],
+    checksum: NDArray[np.uint32],
 ) -> Detections:
     """Instances of one frame, in input pixels, as detections in source pixels."""
     picture = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
@@ -114,6 +127,7 @@ def _in_source(
     return Detections(
         frames=np.array([frame], np.int64),
         sketch=sketch(picture)[None],
+        checksum=checksum,
         frame=np.full(np.count_nonzero(inside), frame, np.int64),
         class_id=seen.class_ids[inside],
         score=seen.scores[inside],

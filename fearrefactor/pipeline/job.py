@@ -90,7 +90,7 @@ class Seen:
     """All that was seen in a video, what is to be masked, and the names of the result.
 
     ``kept`` is the log that the detections were read from, if they were and it is in the output.
-    With ``reasons`` a person is to look at the result first.
+    With ``reasons`` a person is to look at the result first. ``keep_tags``: see ``Policy``.
     """
 
     row_key: str
@@ -104,6 +104,7 @@ class Seen:
     reasons: tuple[str, ...]
     detect_id: str
     work_id: str
+    keep_tags: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:

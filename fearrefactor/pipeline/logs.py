@@ -63,6 +63,7 @@ class Logs:
         write_frames(
             path,
             seen.detections.sketch,
+            seen.detections.checksum,
             video_id=seen.video_id,
             index=index,
             detect_id=seen.detect_id,
@@ -127,8 +128,8 @@ class Logs:
             if path is None or frames_path is None:
                 return None
             try:
-                sketch, pts, _ = read_frames(frames_path)
-                detections, said = read_detections(path, sketch)
+                sketch, checksum, pts, _ = read_frames(frames_path)
+                detections, said = read_detections(path, sketch, checksum)
             except StoreError:  # whole, but not what this program writes
                 return None
         if said["detect_id"] != detect_id:

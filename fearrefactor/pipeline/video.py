@@ -146,6 +146,7 @@ class VideoRun:
             reasons=reasons,
             detect_id=detect,
             work_id=work,
+            keep_tags=self._policy.keep_tags,
         )
         return await self._finish(seen)
 
@@ -220,7 +221,7 @@ class VideoRun:
         }
         told = sorted(masked.notes.items())
         self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
-        if rendered.any() and index.info.whole_because:
+        if rendered.any() and index.info.whole_because and not index.info.is_image:
             self._report["notes"].append(f"rendered whole: {index.info.whole_because}")
         if masked.still_found is not None and self._policy.on_leak == "fail":
             raise LeakError(masked.still_found)

@@ -152,7 +152,9 @@ class VideoWorker:
         watch = Stopwatch()
         with self._working_on(source) as child:
             with watch.stage("assemble"):
-                result = child.assemble(index, rendered, wanted, settings.render)
+                result = child.assemble(
+                    index, rendered, wanted, settings.render, seen.keep_tags
+                )
             with (
                 watch.stage("verify"),
                 self._open(source) as file,

@@ -120,10 +120,13 @@ def write_detections(
             write(pa.table(columns, schema=schema))
 
 
-def read_detections(path: Path, sketch: NDArray[np.uint8]) -> tuple[Detections, dict[str, str]]:
+def read_detections(
+    path: Path, sketch: NDArray[np.uint8], checksum: NDArray[np.uint32]
+) -> tuple[Detections, dict[str, str]]:
     """What ``write_detections`` was given, exactly, with the file's metadata.
 
-    ``sketch``: ``(n_frames, SKETCH)`` uint8, from the video's frame log.
+    ``sketch`` ``(n_frames, SKETCH)`` uint8 and ``checksum`` ``(n_frames,)`` uint32 are from the
+    video's frame log.
 
     Raises:
         NotFoundError: there is no such file.
@@ -138,6 +141,7 @@ def read_detections(path: Path, sketch: NDArray[np.uint8]) -> tuple[Detections, 
         detections = Detections(
             frames=np.arange(int(said["n_frames"]), dtype=np.int64),
             sketch=sketch,
+            checksum=checksum,
             frame=columns["frame"].to_numpy(),
             class_id=columns["class_id"].to_numpy(),
             score=columns["score"].to_numpy(),

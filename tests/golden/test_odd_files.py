@@ -1,112 +1,42 @@
-"""Every odd file that we could find, and what must come of it.
+"""Every odd file that we could find, what comes of it, and what ffprobe says of that.
 
-The table was written from what the files are (their ``MANIFEST.md``), not from what the code did.
+``docs/fidelity.md`` has a row for each: ``make fidelity`` writes it anew from what is found here.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
-from walk import copied, everywhere, frames_of, index_of, masked
+from ffprobe import decoded, needs_ffprobe
+from fidelity_page import INTRODUCTION, names_in, page, row_of
+from kept_properties import differences, strangers
+from odd_outcomes import OUTCOMES, Bad, Good
+from odd_walk import Seen, Walked, seen
+from walk import frames_of
 
 from fearrefactor.errors import FearRefactorError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+PAGE = Path(__file__).parents[2] / "docs" / "fidelity.md"
+REWRITES = bool(os.environ.get("FIDELITY_WRITE"))
+#: Pictures as small as this are looked at, of which the mask covers the middle half of each side.
+SMALL = 40, 24
+INSIDE = slice(9, 15), slice(14, 26)
+OUTSIDE = slice(0, 4), slice(0, 40)
 
 
-@dataclass(frozen=True)
-class Good:
-    """A film that decodes. ``copy`` and ``mask``: the result's suffix, or the code that refuses."""
-
-    n_frames: int
-    copy: str = ".mp4"
-    mask: str = ".mp4"
-    n_hidden: int = 0
-
-
-@dataclass(frozen=True)
-class Bad:
-    """A file that nothing may come of."""
-
-    code: str
-
-
-WEBM = ".webm", ".webm"
-MKV = Good(13, ".mkv", ".mkv")
-DOG = Good(60)  # gen/: 60 frames of one clip, each file odd in its own way
-
-OUTCOMES: dict[str, Good | Bad] = {
-    # an edit list hides frames that are in the file: they may not be copied
-    "androidx-media/sample_edit_list.mp4": Good(77, "fidelity", n_hidden=9),
-    "torchcodec/discard_first_keyframe.mp4": Good(25, "fidelity", n_hidden=5),
-    "androidx-media/sample_with_chapters.mp4": Good(30),
-    "decord/corrupted.mp4": Bad("decode_error"),  # decoders give up after 28 of 50 frames
-    "decord/unordered.mov": Good(4),
-    "decord/video_0.mov": Good(3),
-    "decord/video_90.mov": Good(3),
-    "decord/video_180.mov": Good(3),
-    "decord/video_270.mov": Good(3),
-    "gen/-leading-dash.mp4": DOG,
-    "gen/alpha_vp9.webm": Good(30, ".webm", "unsupported"),  # no encoder here keeps transparency
-    "gen/anamorphic_sar4_3.mp4": DOG,
-    "gen/audio_longer_than_video.mp4": DOG,
-    "gen/audio_only.mp4": Bad("no_video_stream"),
-    "gen/audio_shorter_than_video.mp4": DOG,
-    "gen/base_2997.mp4": DOG,
-    "gen/cover_as_second_video.mp4": DOG,
-    "gen/fragmented.mp4": DOG,
-    "gen/full_range.mp4": DOG,
-    "gen/gray_pixfmt.mp4": DOG,
-    "gen/hdr10_pq_hevc10.mp4": DOG,
-    "gen/html_not_video.mp4": Bad("not_a_video"),
-    "gen/interlaced_tff.ts": Good(30, ".ts", "unsupported"),  # its fields would be lost
-    "gen/mjpeg_pcm.avi": Good(60, ".mov", ".mov"),  # raw sound, which MP4 does not hold
-    "gen/name with spaces, ünïcødé & 'quote'.mp4": DOG,
-    "gen/no_audio.mp4": DOG,
-    "gen/odd_639x359_vp9.webm": Good(30, *WEBM),
-    "gen/one_frame.mp4": Good(1),
-    # two streams of different size in one file
-    "gen/resolution_change_midstream.ts": Bad("unsupported"),
-    "gen/rotate90_display_matrix.mp4": DOG,
-    "gen/subs_movtext.mp4": DOG,
-    "gen/truncated_moov_front.mp4": Bad("truncated"),
-    "gen/truncated_no_moov.mp4": Bad("not_a_video"),
-    "gen/vfr.mp4": Good(30),
-    "gen/wrong_extension.txt.avi": DOG,
-    "gen/zero_bytes.mp4": Bad("empty_file"),
-    "matroska/EBMLReadVersion_greaterthan_EBMLVersion.mkv": Bad("not_a_video"),
-    "matroska/crc_element_has_invalid_hash.mkv": MKV,
-    "matroska/invalid_EBML_ElementDataSize_in_EBMLHeader.mkv": MKV,
-    "matroska/level_0_crc.mkv": MKV,
-    "matroska/no_DocType.mkv": MKV,
-    "matroska/really_invalid_EBML_ElementDataSize_in_EBMLHeader.mkv": Bad("not_a_video"),
-    "matroska/reference.mkv": MKV,
-    # a GIF has a palette and transparency; nothing here encodes it as it was
-    "torchcodec/animated.gif": Good(4, ".gif", "unsupported"),
-    "torchcodec/frame_exceeds_screen.gif": Good(1, ".gif", "unsupported"),
-    "torchcodec/transparent.gif": Good(1, ".gif", "unsupported"),
-    "torchcodec/av1_video.mkv": Good(125, *WEBM),
-    "torchcodec/bt2020_10bit.mp4": Good(60),
-    "torchcodec/h264_10bits.mp4": Good(30),
-    "torchcodec/h265_10bits.mp4": Good(30),
-    "torchcodec/nasa_13013.mp4": Good(390),  # the track that players show is the second
-    "torchcodec/nasa_13013_hdr.mp4": Good(325),
-    "torchcodec/nasa_13013_rotated.mp4": Good(17),
-    "torchcodec/test_non_zero_start.mp4": Good(12),
-    "torchcodec/testsrc2_12bit_hdr.mp4": Good(60),
-    "torchcodec/testsrc2_444_12bit_hevc.mp4": Good(25),
-    "torchcodec/testsrc2_mpeg4.avi": Good(30),
-    "torchcodec/testsrc2_odd_height_and_width_444_10bit.mp4": Good(25),
-    # 121 × 81 at 4:2:0: H.264, in which MPEG-2 is rendered, has no such size
-    "torchcodec/testsrc2_odd_height_and_width_mpeg2.mp4": Good(10, ".mp4", "unsupported"),
-    "torchcodec/testsrc2_odd_height_and_width_vp9.mp4": Good(25),
-    "torchcodec/testsrc2_vp8.webm": Good(30, *WEBM),
-}
-SLOW = {"androidx-media/sample_edit_list.mp4"}  # 1080p HEVC
+def named(kind: type[Good | Bad]) -> list[str]:
+    return [name for name, outcome in OUTCOMES.items() if isinstance(outcome, kind)]
 
 
 @pytest.fixture(scope="session")
@@ -117,12 +47,29 @@ def odd(shared_data: Path) -> Path:
     return folder
 
 
-def named(kind: type[Good | Bad]) -> list[object]:
-    return [
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
-        for name, outcome in OUTCOMES.items()
-        if isinstance(outcome, kind)
-    ]
+@pytest.fixture(scope="session")
+def rows() -> Iterator[dict[str, str]]:
+    """The page's rows, by file; at the end they are written, where that was asked for."""
+    found: dict[str, str] = {}
+    yield found
+    if REWRITES:
+        assert found.keys() == OUTCOMES.keys(), "the page is written from a run over all files"
+        PAGE.write_text(page(found[name] for name in OUTCOMES), "utf-8")
+
+
+@pytest.fixture(scope="session")
+def walked(
+    odd: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Walked:
+    return Walked(request.param, odd / request.param, tmp_path_factory.mktemp("odd"))
+
+
+@pytest.fixture(scope="session")
+def source(walked: Walked) -> Seen:
+    """The file itself, as ffprobe sees it."""
+    expected = OUTCOMES[walked.name]
+    assert isinstance(expected, Good)
+    return seen(walked.source, expected.video)
 
 
 def test_the_table_names_every_odd_file(odd: Path) -> None:
@@ -137,40 +84,89 @@ def test_the_table_counts_the_frames_that_another_reader_found(odd: Path) -> Non
             assert outcome.n_frames == probed[name]["av"], name
 
 
-@pytest.mark.parametrize("name", named(Bad))
-def test_a_broken_file_is_refused_for_its_own_reason(name: str, odd: Path) -> None:
-    expected = OUTCOMES[name]
-    data = (odd / name).read_bytes()
+@pytest.mark.skipif(REWRITES, reason="the page is being written")
+def test_the_page_has_its_introduction_and_a_row_for_every_file() -> None:
+    text = PAGE.read_text("utf-8")
+    assert text.startswith(INTRODUCTION)
+    assert names_in(text) == list(OUTCOMES)
+
+
+@pytest.mark.parametrize("walked", named(Bad), indirect=True)
+def test_a_broken_file_is_refused_for_its_own_reason(walked: Walked, rows: dict[str, str]) -> None:
+    expected = OUTCOMES[walked.name]
+    assert isinstance(expected, Bad)
 
     def inspect() -> None:
-        for _ in frames_of(data, index_of(data)):
+        for _ in frames_of(walked.data, walked.index):
             pass
 
     with pytest.raises(FearRefactorError) as caught:
         inspect()
-    assert isinstance(expected, Bad)
     assert caught.value.code == expected.code
+    _note(rows, walked.name, row_of(walked.name, expected, caught.value))
 
 
-@pytest.mark.parametrize("name", named(Good))
-def test_an_odd_file_is_copied_and_masked_or_refused_by_name(
-    name: str, odd: Path, tmp_path: Path
-) -> None:
-    expected = OUTCOMES[name]
+@pytest.mark.parametrize("walked", named(Good), indirect=True)
+def test_an_odd_file_is_copied_and_masked_or_refused_by_name(walked: Walked) -> None:
+    expected = OUTCOMES[walked.name]
     assert isinstance(expected, Good)
-    data = (odd / name).read_bytes()
-    index = index_of(data, 12)
-    assert (index.n_frames, index.info.n_hidden_frames) == (expected.n_frames, expected.n_hidden)
-    assert [frame.pts for frame in frames_of(data, index)] == index.pts.tolist()
-    found = {}
-    for way in ("copy", "mask"):
-        try:
-            path = (
-                copied(data, index, tmp_path)
-                if way == "copy"
-                else masked(data, index, everywhere(index), tmp_path)
-            )
-            found[way] = path.suffix
-        except FearRefactorError as error:
-            found[way] = error.code
-    assert found == {"copy": expected.copy, "mask": expected.mask}
+    info = walked.index.info
+    assert (walked.index.n_frames, info.n_hidden_frames) == (expected.n_frames, expected.n_hidden)
+    times = [frame.pts for frame in frames_of(walked.data, walked.index)]
+    assert times == walked.index.pts.tolist()
+    assert bool(walked.copied_frames("masked")) == expected.spliced, info.whole_because
+    found = {way: walked.outcome(way) for way in walked.results}
+    assert found == {way: expected.copy if way == "clean" else expected.mask for way in found}
+
+
+@needs_ffprobe
+@pytest.mark.parametrize("walked", named(Good), indirect=True)
+def test_ffprobe_finds_all_that_is_to_be_kept_and_nothing_else(
+    walked: Walked, source: Seen, rows: dict[str, str]
+) -> None:
+    expected = OUTCOMES[walked.name]
+    assert isinstance(expected, Good)
+    for way, path in walked.made.items():
+        result = seen(path)
+        # Matroska counts milliseconds
+        tick_s = Fraction(1, 1000) if "matroska" in result.probe.container else Fraction(0)
+        assert differences(source.kept, result.kept, tick_s) == {}, way
+        assert strangers(result.probe) == [], way
+        before, after = ([frame.digest for frame in file.frames] for file in (source, result))
+        same = walked.copied_frames(way)
+        assert [after[frame] for frame in same] == [before[frame] for frame in same]
+    _note(rows, walked.name, row_of(walked.name, expected, walked, source))
+
+
+@needs_ffprobe
+@pytest.mark.parametrize("walked", named(Good), indirect=True)
+def test_ffmpeg_sees_the_mask_in_each_planned_frame_and_in_no_other(
+    walked: Walked, source: Seen
+) -> None:
+    video = source.probe.streams[OUTCOMES[walked.name].video].index
+    rendered = [way for way in walked.made if len(walked.copied_frames(way)) < len(source.frames)]
+    before = _small(walked.source, video) if rendered else []
+    for way in rendered:
+        planned = walked.planned(way)
+        after = _small(walked.made[way], 0)
+        for frame, (old, new) in enumerate(zip(before, after, strict=True)):
+            flat = float(new[INSIDE].std()) < 4
+            changed = float(np.abs(new[INSIDE] - old[INSIDE]).max()) > 8
+            assert (flat and changed) == (frame in planned), (way, frame)
+            assert np.abs(new[OUTSIDE] - old[OUTSIDE]).mean() < 3, (way, frame)
+
+
+def _small(path: Path, stream: int) -> list[NDArray[np.float64]]:
+    """Every frame as ``(24, 40)`` gray levels."""
+    form = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{SMALL[0]}x{SMALL[1]}")
+    return [
+        np.frombuffer(frame.data, np.uint8).reshape(SMALL[1], SMALL[0]).astype(np.float64)
+        for frame in decoded(path, stream, form=form)
+    ]
+
+
+def _note(rows: dict[str, str], name: str, row: str) -> None:
+    """Keep a row for the page; where the page is not being written, it must have that row."""
+    rows[name] = row
+    if not REWRITES:
+        assert row in PAGE.read_text("utf-8").splitlines(), "make fidelity writes the page anew"

@@ -25,7 +25,6 @@ pytestmark = needs_ffprobe
 PLACES: dict[str, tuple[Callable[[], bytes], set[str]]] = {
     "frames that an edit list hides": (lambda: planted.in_hidden_frames(5, 5), {"video 0"}),
     "a hidden GOP": (lambda: planted.in_hidden_frames(12, 0), {"video 0"}),
-    "hidden frames at the end": (lambda: planted.in_hidden_frames(0, 4), {"video 0"}),
     "a second video track in MP4": (lambda: planted.in_second_video("mp4"), {"video 1"}),
     "a second video track in MKV": (lambda: planted.in_second_video("matroska"), {"video 1"}),
     "a second video track in TS": (lambda: planted.in_second_video("mpegts"), {"video 1"}),

@@ -73,8 +73,8 @@ def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path:
     assert packets(result, "audio") == packets(CLIP, "audio")
 
     log = str(report["detections_key"])
-    sketch, _, _ = read_frames(tmp_path / log.replace("detections/", "frames/"))
-    seen, told = read_detections(tmp_path / log, sketch)
+    sketch, checksum, _, _ = read_frames(tmp_path / log.replace("detections/", "frames/"))
+    seen, told = read_detections(tmp_path / log, sketch, checksum)
     assert seen.frames.tolist() == list(range(289))
     assert told["n_frames"] == "289"
     rows = pq.read_table(tmp_path / report["detections_key"]).to_pylist()

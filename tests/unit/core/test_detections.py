@@ -78,6 +78,8 @@ def test_columns_of_different_length_are_refused() -> None:
             replace(good, **{name: getattr(good, name)[:1]})
     with pytest.raises(ValueError, match="expected sketches"):
         replace(good, sketch=good.sketch[:1])
+    with pytest.raises(ValueError, match=r"expected checksums \(2,\) uint32, got \(1,\)"):
+        replace(good, checksum=good.checksum[:1])
 
 
 def instances(

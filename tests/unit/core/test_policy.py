@@ -53,6 +53,7 @@ policies = st.builds(
     review=st.builds(Review, masked_frames=limits, masked_area=limits, uncertain=limits),
     in_doubt=st.sampled_from(["track", "whole_frame"]),
     on_leak=st.sampled_from(["fail", "review"]),
+    keep_tags=st.sampled_from([(), ("artist",), ("artist", "comment")]),
 )
 
 

@@ -120,6 +120,7 @@ def test_exceptions_doubts_reviews_and_leaks_have_a_line_each() -> None:
         review={"masked_frames": 0.9, "masked_area": 0.35, "uncertain": 0},
         in_doubt="whole_frame",
         on_leak="review",
+        keep_tags=["artist", "creation_time"],
     )
     look = "A person is to look at the video if"
     assert said[3:] == [
@@ -132,6 +133,7 @@ def test_exceptions_doubts_reviews_and_leaks_have_a_line_each() -> None:
             "A frame is filled as a whole if something that was there before or after was not "
             "seen in it with confidence."
         ),
+        "Of the file's texts also artist, creation_time are kept.",
         f"{look} something is masked in more than 90 % of the frames.",
         f"{look} more than 35 % of the picture is masked, on average over all frames.",
         (

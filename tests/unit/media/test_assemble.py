@@ -4,6 +4,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import av
+import numpy as np
 import pytest
 import synthetic
 import tampered
@@ -12,6 +13,7 @@ from walk import RENDER, copied, everywhere, frames_of, index_of, linear, masked
 
 from fearrefactor.errors import FidelityError
 from fearrefactor.media.assemble import assemble
+from fearrefactor.media.splice import Splice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,13 +108,23 @@ def test_title_and_chapters_stay_and_names_of_people_and_places_go(
     assert GPS[:8].encode() in data
     assert OWNER.encode() in data
     index = index_of(data)
-    path = copied(data, index, tmp_path) if copy else masked(data, index, {}, tmp_path)
+    path = copied(data, index, tmp_path) if copy else masked(data, index, {}, tmp_path, whole=True)
     result = path.read_bytes()
     found = parts(result)
     assert {key.lower(): value for key, value in found["tags"].items()}["title"] == "Holiday"
     assert found["chapters"] == ["Arrival", "Departure"]
     assert GPS[:8].encode() not in result
     assert OWNER.encode() not in result
+
+
+def test_a_policy_may_keep_texts_by_name(tmp_path: Path) -> None:
+    data = FILMS["mov"]()
+    index = index_of(data)
+    splice = Splice(index.info, index.gops, np.zeros(len(index.gops), bool), RENDER)
+    path = assemble(io.BytesIO(data), splice, [], tmp_path, ["ARTIST"])
+    tags = parts(path.read_bytes())["tags"]
+    assert (tags["title"], tags["artist"]) == ("Holiday", OWNER)
+    assert GPS[:8].encode() not in path.read_bytes()
 
 
 @pytest.mark.parametrize("copy", [True, False])
@@ -123,7 +135,7 @@ def test_a_cover_or_a_second_picture_is_left_out(
     data = make()
     assert parts(data)["kinds"].count("video") == 2
     index = index_of(data)
-    path = copied(data, index, tmp_path) if copy else masked(data, index, {}, tmp_path)
+    path = copied(data, index, tmp_path) if copy else masked(data, index, {}, tmp_path, whole=True)
     assert parts(path.read_bytes())["kinds"].count("video") == 1
     assert synthetic.image("mjpeg") not in path.read_bytes()
 
@@ -131,11 +143,23 @@ def test_a_cover_or_a_second_picture_is_left_out(
 def test_frames_that_are_never_shown_are_not_rendered_into_the_result(tmp_path: Path) -> None:
     data = tampered.hidden_start(audio=("aac",))
     index = index_of(data)
-    result = masked(data, index, {}, tmp_path).read_bytes()
+    result = masked(data, index, {}, tmp_path, whole=True).read_bytes()
     found = index_of(result)
     assert (found.n_packets, found.n_frames, found.info.n_hidden_frames) == (42, 42, 0)
     numbers = [synthetic.number_of(frame) for frame in frames_of(result, found)]
     assert numbers == list(range(6, 48))
+
+
+def test_only_the_gop_with_frames_that_are_never_shown_is_rendered(tmp_path: Path) -> None:
+    data = tampered.hidden_start(audio=("aac",))
+    index = index_of(data)
+    assert index.to_render([]).tolist() == [True, False, False, False]
+    result = copied(data, index, tmp_path).read_bytes()
+    assert index_of(result).info.n_hidden_frames == 0
+    before, after = linear(data), linear(result)
+    assert [pts for pts, _ in after] == [pts for pts, _ in before]
+    assert [samples for _, samples in after[6:]] == [samples for _, samples in before[6:]]
+    assert len(after) == 42
 
 
 @pytest.mark.parametrize(
@@ -151,9 +175,10 @@ def test_another_number_of_packets_than_frames_is_no_result(
 ) -> None:
     data = synthetic.plain(audio=("aac",))
     index = index_of(data)
-    files = packed(change(rendered(data, index, {})), tmp_path)
+    files = packed(change(rendered(data, index, {}, whole=True)), tmp_path)
+    splice = Splice(index.info, index.gops, np.ones(len(index.gops), bool), RENDER)
     with pytest.raises(FidelityError, match=message):
-        assemble(io.BytesIO(data), index.info, files, RENDER, tmp_path)
+        assemble(io.BytesIO(data), splice, files, tmp_path)
 
 
 @pytest.mark.parametrize("n_packets", [0, 2])
@@ -161,8 +186,9 @@ def test_an_image_is_one_packet(n_packets: int, tmp_path: Path) -> None:
     data = synthetic.image("png")
     index = index_of(data)
     files = packed(rendered(data, index, {}) * n_packets, tmp_path)
+    splice = Splice(index.info, index.gops, np.ones(1, bool), RENDER)
     with pytest.raises(FidelityError, match=f"an image has one frame; {n_packets} were rendered"):
-        assemble(io.BytesIO(data), index.info, files, RENDER, tmp_path)
+        assemble(io.BytesIO(data), splice, files, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +199,7 @@ def test_a_result_lies_in_the_container_of_its_source(
     name: str, suffix: str, tmp_path: Path
 ) -> None:
     data = FILMS[name]()
-    assert masked(data, index_of(data), {}, tmp_path).suffix == suffix
+    assert masked(data, index_of(data), {}, tmp_path, whole=True).suffix == suffix
 
 
 def test_a_subtitle_that_ends_is_ended_once(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 CUT = CutSettings(min_segment_frames=12)
 BOX = fit(160, 96, 160 / 96, 160)
+ALL = np.ones(4, bool)  # its GOPs
 
 
 def expected_pixels(data: bytes, box: Letterbox) -> np.ndarray:
@@ -76,17 +77,20 @@ def test_what_comes_through_a_child_is_what_this_process_would_have_made(tmp_pat
         index = child.index(LIMITS, CUT)
         assert index.info == here.info
         assert index.segments == here.segments
+        assert index.gops.as_bytes() == here.gops.as_bytes()
         assert index.pts.tolist() == here.pts.tolist()
         packets = b"".join(
-            piece for task in index.tasks() for piece in child.render(task, plan, RENDER)
+            piece
+            for task in index.tasks()
+            for piece in child.render(task, plan, ALL[task.segment.gops], RENDER)
         )
         assert list(unpack_all(io.BytesIO(packets))) == rendered(data, here, plan)
         file = tmp_path / "packets"
         file.write_bytes(packets)
-        result = child.assemble(index, [file], RENDER)
+        result = child.assemble(index, [file], ALL, RENDER)
         with MediaChild(io.BytesIO(data), scratch) as other:
             other.verify(index, result, LIMITS)
-        copy = child.assemble(index, None, RENDER)
+        copy = child.assemble(index, [], ~ALL, RENDER)
         (tmp_path / "here").mkdir()
         assert copy.read_bytes() == copied(data, here, tmp_path / "here").read_bytes()
     assert not result.exists()
@@ -252,7 +256,7 @@ def test_an_exception_of_the_parent_leaves_no_process_and_no_file(
             steps: Any = (
                 child.frames(task, BOX, 2)
                 if doing == "frames"
-                else child.render(task, everywhere(index), RENDER)
+                else child.render(task, everywhere(index), np.ones(len(task.gops), bool), RENDER)
             )
             next(steps)
             assert is_alive(pid)

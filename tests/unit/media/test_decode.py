@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ import tampered
 from walk import frames_of, index_of
 
 from fearrefactor.core.letterbox import PAD_VALUE, fit
-from fearrefactor.core.video import SegmentTask, VideoIndex
 from fearrefactor.errors import MediaError, UnsupportedError
 from fearrefactor.media.decode import segment_frames, shrink
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from fearrefactor.core.video import SegmentTask, VideoIndex
 
 CORNERS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200), "white": (200,) * 3}
 
@@ -88,7 +90,7 @@ def test_a_full_range_picture_and_a_limited_one_look_the_same_to_the_model() -> 
 
 def changed(index: VideoIndex, number: int = 0, **info: object) -> SegmentTask:
     task = index.tasks()[number]
-    return SegmentTask(task.info.model_copy(update=info), task.segment, task.pts)
+    return replace(task, info=task.info.model_copy(update=info))
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -97,7 +99,7 @@ def test_a_frame_that_is_not_at_its_promised_time_is_refused(number: int) -> Non
     task = index_of(data).tasks()[number]
     shifted = task.pts.copy()
     shifted[5] += 1
-    frames = segment_frames(io.BytesIO(data), SegmentTask(task.info, task.segment, shifted))
+    frames = segment_frames(io.BytesIO(data), replace(task, pts=shifted))
     index = task.segment.first_frame + 5
     with pytest.raises(MediaError, match=rf"expected frame {index} at pts {shifted[5]}, the dec"):
         list(frames)
@@ -110,7 +112,7 @@ def test_a_segment_with_more_or_fewer_frames_than_promised_is_refused(n_frames: 
     pts = np.arange(n_frames, dtype=np.int64) * 512 + task.segment.start_pts
     segment = task.segment.model_copy(update={"n_frames": n_frames})
     with pytest.raises(MediaError, match=r"expected (frame None|13 frames)"):
-        list(segment_frames(io.BytesIO(data), SegmentTask(task.info, segment, pts)))
+        list(segment_frames(io.BytesIO(data), replace(task, segment=segment, pts=pts)))
 
 
 def test_a_segment_whose_key_frame_is_not_there_is_refused() -> None:
@@ -118,7 +120,7 @@ def test_a_segment_whose_key_frame_is_not_there_is_refused() -> None:
     task = index_of(data).tasks()[1]
     segment = task.segment.model_copy(update={"start_pts": task.segment.start_pts + 3})
     with pytest.raises(MediaError, match="the decoder gave 0"):
-        list(segment_frames(io.BytesIO(data), SegmentTask(task.info, segment, task.pts)))
+        list(segment_frames(io.BytesIO(data), replace(task, segment=segment)))
 
 
 @pytest.mark.parametrize(

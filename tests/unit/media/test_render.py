@@ -16,7 +16,6 @@ from synthetic import number_of
 from walk import RENDER, everywhere, frames_of, index_of, masked, middle, psnr, rendered
 
 from fearrefactor.core.rle import encode
-from fearrefactor.core.video import SegmentTask
 from fearrefactor.errors import MediaError, UnsupportedError
 from fearrefactor.media.encode import choose_encoder, open_encoder
 from fearrefactor.media.render import render_segment
@@ -56,7 +55,7 @@ def lumas(data: bytes) -> list[NDArray[np.uint8]]:
 def test_frames_out_equal_frames_in_each_with_its_own_time(name: str) -> None:
     data = FILMS[name]()
     index = index_of(data)
-    packets = rendered(data, index, {})
+    packets = rendered(data, index, {}, whole=True)
     assert [packet.pts for packet in packets] == index.pts.tolist()
     assert all(packet.duration > 0 for packet in packets)
     ends = [packet.pts + packet.duration for packet in packets[:-1]]
@@ -68,7 +67,7 @@ def test_frames_out_equal_frames_in_each_with_its_own_time(name: str) -> None:
 @pytest.mark.parametrize("name", FILMS)
 def test_frames_without_a_region_stay_nearly_as_they_were(name: str, tmp_path: Path) -> None:
     data = FILMS[name]()
-    result = masked(data, index_of(data), {}, tmp_path).read_bytes()
+    result = masked(data, index_of(data), {}, tmp_path, whole=True).read_bytes()
     before, after = lumas(data), lumas(result)
     assert len(before) == len(after)
     assert min(psnr(*pair) for pair in zip(before, after, strict=True)) >= 38
@@ -92,7 +91,7 @@ def test_only_the_region_changes(name: str, tmp_path: Path) -> None:
 def test_exactly_the_frames_of_the_plan_are_masked(chosen: set[int]) -> None:
     data = synthetic.b_frames()
     index = index_of(data)
-    packets = rendered(data, index, dict.fromkeys(chosen, (middle(),)))
+    packets = rendered(data, index, dict.fromkeys(chosen, (middle(),)), whole=True)
     decoder = av.CodecContext.create("h264", "r")
     found = {}
     stream = b"".join(packet.data for packet in packets)
@@ -149,20 +148,16 @@ def test_a_source_that_is_not_what_was_indexed_fails_and_yields_no_whole_segment
     other = synthetic.plain(n_frames=40)
     task = index.tasks()[3]
     with pytest.raises(MediaError, match="expected 12 frames in segment 3, the decoder gave"):
-        list(render_segment(io.BytesIO(other), task, {}, RENDER))
+        list(render_segment(io.BytesIO(other), task, {}, np.ones(1, bool), RENDER))
 
 
-def test_an_interlaced_or_transparent_film_is_refused_before_a_frame_is_encoded() -> None:
+def test_a_transparent_or_dolby_vision_film_is_refused_before_a_frame_is_encoded() -> None:
     data = synthetic.plain()
     task = index_of(data).tasks()[0]
-    for name in ("interlaced", "alpha"):
-        info = task.info.model_copy(update={name: True})
+    for name in ("alpha", "dolby_vision"):
+        told = dataclasses.replace(task, info=task.info.model_copy(update={name: True}))
         with pytest.raises(UnsupportedError):
-            next(
-                render_segment(
-                    io.BytesIO(data), SegmentTask(info, task.segment, task.pts), {}, RENDER
-                )
-            )
+            next(render_segment(io.BytesIO(data), told, {}, np.ones(1, bool), RENDER))
 
 
 @pytest.mark.parametrize("is_masked", [True, False])

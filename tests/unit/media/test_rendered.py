@@ -43,7 +43,9 @@ def rendered(data: bytes, folder: Path) -> tuple[SegmentTask, Path]:
     index = index_source(io.BytesIO(data), Limits(), CutSettings(min_segment_frames=12))
     task = index.tasks()[-1]
     path = folder / "packets"
-    packets = render_segment(io.BytesIO(data), task, {}, SETTINGS)
+    packets = render_segment(
+        io.BytesIO(data), task, {}, np.ones(task.segment.n_gops, bool), SETTINGS
+    )
     path.write_bytes(b"".join(packet.pack() for packet in packets))
     return task, path
 
@@ -80,5 +82,5 @@ def test_the_packets_of_another_segment_are_refused(tmp_path: Path) -> None:
     task, path = rendered(FILMS["h264"], tmp_path)
     index = index_source(io.BytesIO(FILMS["h264"]), Limits(), CutSettings(min_segment_frames=12))
     assert task.segment.index > 0
-    with pytest.raises(FidelityError, match="expected frame 0 of segment 0"):
+    with pytest.raises(FidelityError, match="expected a whole frame of segment 0"):
         list(rendered_frames(path, index.tasks()[0], SETTINGS))

@@ -68,7 +68,7 @@ def test_a_video_with_dogs_is_masked_and_its_report_tells_everything() -> None:
 
 def test_seconds_of_a_stage_are_summed_over_segments() -> None:
     seconds = run(Film(n_segments=4, dogs=SOME_DOGS)).seconds
-    assert (seconds["detect"], seconds["render"]) == (1.0, 0.5)
+    assert (seconds["detect"], seconds["render"]) == (1.0, 0.25)
     assert (seconds["index"], seconds["verify"]) == (0.5, 0.5)
 
 

@@ -212,7 +212,7 @@ class SpoilingStages(InlineStages):
         wanted: NDArray[np.bool_],
     ) -> tuple[Path, float]:
         path, seconds = await super().render(source, task, regions, wanted)
-        if task.segment.index == 3:
+        if task.segment.index == 2:  # the last one that is dirty
             *packets, last = unpack_all(io.BytesIO(path.read_bytes()))
             path.write_bytes(b"".join(packet.pack() for packet in [*packets, self._spoil(last)]))
         return path, seconds

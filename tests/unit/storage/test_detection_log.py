@@ -65,6 +65,7 @@ def seen(n: int) -> Detections:
     return Detections(
         frames=np.arange(20, dtype=np.int64),
         sketch=rng.integers(0, 256, (20, SKETCH), np.uint8),
+        checksum=rng.integers(0, 1 << 32, 20, np.uint32),
         frame=np.sort(rng.integers(0, 20, n)).astype(np.int64),
         class_id=rng.integers(0, 3, n).astype(np.int32),
         score=rng.random(n, np.float32),
@@ -88,7 +89,7 @@ def write(path: Path, detections: Detections) -> Path:
 
 
 def read(path: Path) -> tuple[Detections, dict[str, str]]:
-    return read_detections(path, seen(0).sketch)
+    return read_detections(path, seen(0).sketch, seen(0).checksum)
 
 
 @pytest.mark.parametrize("n", [0, 1, 500])
@@ -97,8 +98,8 @@ def test_what_is_read_is_what_was_written_to_the_bit(
 ) -> None:
     monkeypatch.setattr(detection_log, "ROWS_PER_GROUP", 64)
     written = seen(n)
-    found, said = read_detections(write(tmp_path / "d.parquet", written), written.sketch)
-    for name in ("frames", "sketch", "frame", "class_id", "score", "box", "surround"):
+    found, said = read_detections(write(tmp_path / "d.parquet", written), written.sketch, written.checksum)
+    for name in ("frames", "sketch", "checksum", "frame", "class_id", "score", "box", "surround"):
         before, after = getattr(written, name), getattr(found, name)
         assert after.dtype == before.dtype
         np.testing.assert_array_equal(after, before)
@@ -144,6 +145,7 @@ def test_a_frame_that_was_not_inspected_is_never_logged_as_such(tmp_path: Path) 
     part = Detections(
         frames=np.delete(whole.frames, 11),
         sketch=np.delete(whole.sketch, 11, axis=0),
+        checksum=np.delete(whole.checksum, 11),
         frame=whole.frame,
         class_id=whole.class_id,
         score=whole.score,

@@ -23,19 +23,25 @@ def sketches(n: int = 24) -> NDArray[np.uint8]:
     return np.random.default_rng(n).integers(0, 256, (n, SKETCH), np.uint8)
 
 
-def write(path: Path, sketch: NDArray[np.uint8]) -> Path:
-    write_frames(path, sketch, video_id="clip", index=make_index(24), detect_id="ef" * 32)
+def checksums(n: int = 24) -> NDArray[np.uint32]:
+    return np.random.default_rng(n).integers(0, 1 << 32, n, np.uint32)
+
+
+def write(path: Path, sketch: NDArray[np.uint8], n_checksums: int = 24) -> Path:
+    named = {"video_id": "clip", "detect_id": "ef" * 32}
+    write_frames(path, sketch, checksums(n_checksums), index=make_index(24), **named)
     return path
 
 
 @pytest.mark.parametrize("rows_per_group", [5, 24, 1 << 16])
-def test_sketches_and_times_come_back_to_the_bit(
+def test_sketches_checksums_and_times_come_back_to_the_bit(
     tmp_path: Path, rows_per_group: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(frame_log, "ROWS_PER_GROUP", rows_per_group)
-    found, pts, said = read_frames(write(tmp_path / "f.parquet", sketches()))
+    found, told, pts, said = read_frames(write(tmp_path / "f.parquet", sketches()))
     np.testing.assert_array_equal(found, sketches())
-    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(told, checksums())
+    assert (found.dtype, told.dtype) == (np.uint8, np.uint32)
     assert pts.tolist() == list(range(24))
     assert (said["video_id"], said["detect_id"], said["n_frames"]) == ("clip", "ef" * 32, "24")
 
@@ -55,6 +61,8 @@ def test_duckdb_reads_a_row_for_each_frame(tmp_path: Path) -> None:
 def test_a_frame_without_a_sketch_is_never_logged(tmp_path: Path, n: int) -> None:
     with pytest.raises(ValueError, match="expected sketches"):
         write(tmp_path / "f.parquet", sketches(n))
+    with pytest.raises(ValueError, match="expected checksums"):
+        write(tmp_path / "f.parquet", sketches(), n_checksums=n)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,96 @@
+"""The sample entries of an MP4, read from its boxes: PyAV does not tell what is in them.
+
+ISO/IEC 14496-12: a box is a size, a name of four letters and a payload (4.2); each track describes
+its samples in ``moov/trak/mdia/minf/stbl/stsd`` (8.5.2). Only headers are read on the way there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from fearrefactor.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from fearrefactor.media.source import Source
+
+_TO_ENTRIES: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+_STSD_HEAD_BYTES: Final = 8  # version, flags, number of entries
+_PICTURE_HEAD_BYTES: Final = 78  # what a picture's entry holds before boxes of its own
+_MOST_BOXES: Final = 20_000
+_MOST_PAYLOAD_BYTES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SampleEntry:
+    """How a track's samples are coded.
+
+    ``boxes``: the first bytes of the boxes in the entry, by name, as they stand in a picture's.
+    """
+
+    kind: str
+    boxes: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    kind: bytes
+    start: int
+    end: int
+
+
+def sample_entries(source: Source, size_bytes: int) -> list[SampleEntry]:
+    """Those of all tracks, in the order in which they stand in the file.
+
+    Raises:
+        UnsupportedError: the file is made of more boxes than any honest one.
+    """
+    walk = _Walk(source)
+    found = [_Box(b"", 0, size_bytes)]
+    for name in _TO_ENTRIES:
+        found = [box for parent in found for box in walk.inside(parent) if box.kind == name]
+    return [
+        SampleEntry(
+            entry.kind.decode("latin-1"),
+            {
+                box.kind.decode("latin-1"): walk.payload(box)
+                for box in walk.inside(entry, skip=_PICTURE_HEAD_BYTES)
+            },
+        )
+        for table in found
+        for entry in walk.inside(table, skip=_STSD_HEAD_BYTES)
+    ]
+
+
+class _Walk:
+    """From box to box, never more than ``_MOST_BOXES`` in all."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._n_boxes = 0
+
+    def inside(self, parent: _Box, skip: int = 0) -> Iterator[_Box]:
+        at = parent.start + skip
+        while at + 8 <= parent.end:
+            self._n_boxes += 1
+            if self._n_boxes > _MOST_BOXES:
+                raise UnsupportedError(f"an MP4 of more than {_MOST_BOXES} boxes before its table")
+            head = self._read(at, 16)
+            size, header = int.from_bytes(head[:4], "big"), 8
+            if size == 1:
+                size, header = int.from_bytes(head[8:16], "big"), 16
+            elif size == 0:  # until the end of what it lies in
+                size = parent.end - at
+            if size < header or len(head) < header:
+                return  # no box: QuickTime ends some lists with four zeros
+            yield _Box(head[4:8], at + header, min(at + size, parent.end))
+            at += size
+
+    def payload(self, box: _Box) -> bytes:
+        return self._read(box.start, min(box.end - box.start, _MOST_PAYLOAD_BYTES))
+
+    def _read(self, at: int, size: int) -> bytes:
+        self._source.seek(at)
+        return self._source.read(size) or b""

@@ -1,0 +1,64 @@
+"""What lies beside the samples of a frame: orientation, HDR metadata, Dolby Vision."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from fearrefactor.core.hdr import ContentLight, MasteringDisplay
+
+if TYPE_CHECKING:
+    from av.sidedata.sidedata import SideDataContainer
+    from av.video.frame import VideoFrame
+
+_N_MASTERING = 22  # ten fractions of two numbers, and two flags
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """The nine numbers by which a player turns the picture, row by row; None if there are none."""
+    raw = _of(frame, "DISPLAYMATRIX")
+    return tuple(np.frombuffer(raw, np.int32).tolist()) if raw is not None else None
+
+
+def mastering_display(frame: VideoFrame) -> MasteringDisplay | None:
+    """As in FFmpeg's AVMasteringDisplayMetadata; None where a part of it is not told."""
+    raw = _of(frame, "MASTERING_DISPLAY_METADATA")
+    if raw is None:
+        return None
+    numbers = np.frombuffer(raw, np.int32)[:_N_MASTERING].tolist()
+    *terms, has_primaries, has_luminance = numbers
+    denominators = terms[1::2]
+    if not has_primaries or not has_luminance or not all(denominators):
+        return None
+    n = [Fraction(a, b) for a, b in zip(terms[::2], denominators, strict=True)]
+    return MasteringDisplay(
+        red=(n[0], n[1]),
+        green=(n[2], n[3]),
+        blue=(n[4], n[5]),
+        white=(n[6], n[7]),
+        min_luminance=n[8],
+        max_luminance=n[9],
+    )
+
+
+def content_light(frame: VideoFrame) -> ContentLight | None:
+    """As in FFmpeg's AVContentLightMetadata."""
+    raw = _of(frame, "CONTENT_LIGHT_LEVEL")
+    if raw is None:
+        return None
+    pixel, average = np.frombuffer(raw, np.uint32)[:2].tolist()
+    return ContentLight(max_pixel=pixel, max_average=average)
+
+
+def has_dolby_vision(frame: VideoFrame) -> bool:
+    """Whether the frame carries Dolby Vision's own description of its picture."""
+    return _of(frame, "DOVI_RPU_BUFFER") is not None or _of(frame, "DOVI_METADATA") is not None
+
+
+def _of(frame: VideoFrame, kind: str) -> bytes | None:
+    try:
+        return bytes(cast("SideDataContainer", frame.side_data)[kind])
+    except (KeyError, ValueError):  # none; or PyAV 18 met side data that it does not know, as EXIF
+        return None
