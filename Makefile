@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 FPS ?= 30
 
-.PHONY: demo test lint types contracts bench-stages bench-memory clean
+.PHONY: demo test lint types contracts bench-stages bench-memory fidelity clean
 
 demo: $(VENV)/ready
 	clip="$$($(BIN)/fearrefactor models pull bikes)" && \
@@ -29,6 +29,9 @@ bench-stages: $(VENV)/ready
 
 bench-memory: $(VENV)/ready
 	$(BIN)/python benchmarks/memory.py --fps $(FPS)
+
+fidelity: $(VENV)/ready
+	FIDELITY_WRITE=1 $(BIN)/pytest tests/golden/test_odd_files.py
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -3,59 +3,73 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
-
-from odd_outcomes import Bad, Good
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kept_properties import Kept
-    from odd_walk import Seen, Walked
+    from odd_walk import Walked
 
     from fearrefactor.errors import FearRefactorError
 
 INTRODUCTION: Final = """\
 # Fidelity
 
-What is masked changes, and nothing else does. This page says what that means, and shows it on odd files. `make fidelity` writes it: the table at its end is what the test suite found, looked at with Debian's ffprobe and ffmpeg, which share no code with the library that wrote the results.
+What is masked changes, and nothing else does. This page says what that means, and shows it on odd
+files. `make fidelity` writes it: the table at its end is what the test suite found, looked at with
+Debian's ffprobe and ffmpeg, which share no code with the library that wrote the results.
 
 ## What is kept
 - Every frame and its time: variable rates, late starts and what an edit list shows.
 - The picture's size, pixel format and bit depth, the shape of its pixels, rotation and reflection.
 - Colours: range, primaries, transfer, matrix; mastering display and light level of HDR.
-- Every sound and subtitle track packet for packet, with its language, its title, its times and what a player is to skip at its start.
+- Every sound and subtitle track packet for packet, with its language, its title, its times and what
+  a player is to skip at its start.
 - Chapters and the film's title; which tracks are the default ones.
-- The container where it is MP4, MOV, Matroska, WebM or MPEG-TS. Other films end in MP4, or in what holds their tracks.
+- The container where it is MP4, Matroska, WebM or MPEG-TS. Matroska is called WebM where all that
+  is in it may stand in a WebM. Other films end in MP4 or, if it cannot hold their tracks, in MOV or
+  Matroska.
 
 ## What is removed
 From clean videos too, because it would show what is masked elsewhere, or who filmed it and where:
 - covers, thumbnails, attached files, second video tracks;
 - timed metadata, telemetry, timecode tracks;
 - tags of places, devices and people, comments, all but the title and the languages;
-- frames that an edit list hides. They are neither inspected nor shown, so they are not in the result.
+- frames that an edit list hides. Nobody has inspected them, so their GOP is rendered without them.
 
 ## What is refused
-What cannot be kept is refused by name (`failed: unsupported`), never lost in silence: transparency and interlaced fields where something is to be masked, pictures that change their size on the way, two frames at one time. A file that cannot be read to its end is refused, too (`truncated`, `decode_error`).
+What cannot be kept is refused by name (`failed: unsupported`), never lost in silence: transparency
+and Dolby Vision in what is to be rendered, encrypted samples, pictures that change their size on
+the way, two frames at one time. A file that cannot be read to its end is refused, too (`truncated`,
+`decode_error`).
 
 ## How a video is spliced
-A video is a run of closed GOPs: pictures that decode without any from before or after. A GOP in which nothing is masked is copied, packet for packet. A GOP in which something is masked is decoded, masked and encoded again, and stands where the old one stood, at the same times. Both kinds share one track: the rendered pictures name a parameter set of their own, under an id that the source has left free, beside the source's. So every frame of the other GOPs is bit for bit what it was, and a video of an hour with one dog in it is done in seconds.
+A video is a run of closed GOPs: pictures that decode without any from before or after. A GOP in
+which nothing is masked is copied, packet for packet. A GOP in which something is masked is decoded,
+masked and encoded again, and stands where the old one stood, at the same times. Both kinds share
+one track: the rendered pictures name a parameter set of their own, under an id that the source has
+left free, beside the source's. So every frame of the other GOPs is bit for bit what it was, and a
+video of an hour with one dog in it is done in seconds.
 
 ## When a video is rendered whole
 - It is not H.264, or its container is none of MP4, MOV, Matroska and MPEG-TS.
 - It has one closed GOP, or something is masked in all of them.
-- Its parameter sets change on the way, or the picture is interlaced or 4:4:4.
+- Its parameter sets change on the way, or it is interlaced or 4:4:4; the report says which.
 - The verifier found a fault in the spliced result.
 
-A clean video of any kind is copied and never rendered.
+It is then rendered in its own codec where there is an encoder for it, else in H.264. A video in
+which nothing is masked is copied, whatever its codec; only frames that an edit list hides make that
+impossible.
 
 ## The files
-*masked*: three frames in the middle were masked. Frames of copied GOPs are bit for bit those of the source.
+*masked*: three frames in the middle were masked. Frames of copied GOPs are, bit for bit, those of
+the source; the mask is in the planned frames and in no other.
 
 | file | what it is | clean | masked | what was checked |
 |---|---|---|---|---|
 """
-_CODECS: Final = {"h264": "H.264", "hevc": "HEVC", "av1": "AV1", "vp8": "VP8", "vp9": "VP9"}
 
 
 def page(rows: Iterable[str]) -> str:
@@ -68,40 +82,42 @@ def names_in(text: str) -> list[str]:
     return re.findall(r"^\| `(.+?)` \|", text, re.MULTILINE)
 
 
-def row_of(
-    name: str,
-    expected: Good | Bad,
-    found: Walked | FearRefactorError,
-    source: Seen | None = None,
-) -> str:
-    """One row; for a broken file ``found`` is what refused it."""
-    if isinstance(expected, Bad) or source is None:
-        cells = [expected.what, _refused(found), "", ""]
-    else:
-        cells = [expected.what, *_outcomes(found), _checked(source.kept)]
+def row_of_good(name: str, what: str, walked: Walked, source: Kept) -> str:
+    """What came of a film, and which properties of its source were held against that."""
+    return _row(name, what, *_outcomes(walked), _checked(source))
+
+
+def row_of_bad(name: str, what: str, error: FearRefactorError) -> str:
+    """Why nothing came of a file."""
+    return _row(name, what, _refused(error), _refused(error), "")
+
+
+def _row(name: str, *cells: str) -> str:
     return f"| `{name}` | " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _outcomes(walked: Walked) -> list[str]:
     clean, masked = walked.results["clean"], walked.results["masked"]
-    out = [walked.outcome("clean") if "clean" in walked.made else _refused(clean)]
-    if "masked" not in walked.made:
+    out = [clean.suffix if isinstance(clean, Path) else _refused(clean)]
+    if not isinstance(masked, Path):
         return [*out, _refused(masked)]
     n_gops = len(walked.index.gops)
     why = walked.index.info.whole_because or ("one closed GOP" if n_gops == 1 else "")
     n_clean = n_gops - int(walked.index.to_render(walked.planned("masked")).sum())
     way = f"spliced: {n_clean} of {n_gops} GOPs copied" if n_clean else f"whole: {why}"
-    return [*out, f"{walked.outcome('masked')}, {way}"]
+    return [*out, f"{masked.suffix}, {way}"]
 
 
-def _refused(error: object) -> str:
-    return f"refused (`{error.code}`): {error}"
+def _refused(error: FearRefactorError) -> str:
+    # what FFmpeg adds, and what a build of it could do instead, is of no use here
+    said = re.split(r"; |: \[Errno", str(error))[0]
+    return f"refused (`{error.code}`): {said}"
 
 
 def _checked(kept: Kept) -> str:
     width, height = kept.size
     said = [
-        f"{len(kept.frame_times)} frames and their times",
+        "1 frame" if len(kept.frame_times) == 1 else f"{len(kept.frame_times)} frame times",
         f"{width} × {height} {kept.pixel_format}",
     ]
     if kept.sample_aspect_ratio != 1:

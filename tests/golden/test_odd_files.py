@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from ffprobe import decoded, needs_ffprobe
-from fidelity_page import INTRODUCTION, names_in, page, row_of
+from fidelity_page import INTRODUCTION, names_in, page, row_of_bad, row_of_good
 from kept_properties import differences, strangers
 from odd_outcomes import OUTCOMES, Bad, Good
 from odd_walk import Seen, Walked, seen
@@ -103,7 +103,7 @@ def test_a_broken_file_is_refused_for_its_own_reason(walked: Walked, rows: dict[
     with pytest.raises(FearRefactorError) as caught:
         inspect()
     assert caught.value.code == expected.code
-    _note(rows, walked.name, row_of(walked.name, expected, caught.value))
+    _note(rows, walked.name, row_of_bad(walked.name, expected.what, caught.value))
 
 
 @pytest.mark.parametrize("walked", named(Good), indirect=True)
@@ -135,7 +135,7 @@ def test_ffprobe_finds_all_that_is_to_be_kept_and_nothing_else(
         before, after = ([frame.digest for frame in file.frames] for file in (source, result))
         same = walked.copied_frames(way)
         assert [after[frame] for frame in same] == [before[frame] for frame in same]
-    _note(rows, walked.name, row_of(walked.name, expected, walked, source))
+    _note(rows, walked.name, row_of_good(walked.name, expected.what, walked, source.kept))
 
 
 @needs_ffprobe
