@@ -2,7 +2,8 @@
 
     python benchmarks/stages.py [--clip FILE] [--classes person] [--runs 3] [--json]
 
-The clip goes through the stages frame by frame as in a worker. Each stage is measured with the CPU
+The clip goes through the stages frame by frame as in a worker, and is rendered whole (see
+smart_rendering.py for what is not). Each stage is measured with the CPU
 time of the whole process, so that what a library does in threads of its own counts too; the sum is
 what a frame costs and the largest line is what bounds it. The median of the runs is printed. The
 demo clip is taken from the catalog where none is named.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 import click
 import cv2
 import numpy as np
+from av.video.frame import PictureType
 
 from fearrefactor.cli.run import versions
 from fearrefactor.core.decide import decide
@@ -32,12 +34,13 @@ from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.media.assemble import assemble
 from fearrefactor.media.child import FrameBatch
-from fearrefactor.media.decode import segment_frames, shrink
+from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.encode import choose_encoder, open_encoder
 from fearrefactor.media.index import index_source
 from fearrefactor.media.packets import EncodedPacket
 from fearrefactor.media.render import mask_frame
-from fearrefactor.media.verify import verify
+from fearrefactor.media.splice import Splice
+from fearrefactor.media.verify import Expected, verify
 from fearrefactor.pipeline.detect import detect_segment
 from fearrefactor.vision.catalog import DEFAULT_MODEL, cache_dir, find, pull, resolve
 from fearrefactor.vision.load import load_segmenter
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.video import SegmentTask
 
 STAGES = (
-    *("index", "decode (detect)", "shrink", "model", "collect", "decide"),
+    *("index", "decode (detect)", "shrink", "checksum", "model", "collect", "decide"),
     *("decode (render)", "mask", "encode", "assemble", "verify"),
 )
 
@@ -91,7 +94,9 @@ class TimedFrames:
                 return
             with self._clock.stage("shrink"):
                 shrink(frame, box, task.info.rotation_deg, pixels[0])
-            yield FrameBatch(np.array([index]), pixels)
+            with self._clock.stage("checksum"):
+                told = np.array([checksum(frame)], np.uint32)
+            yield FrameBatch(np.array([index]), pixels, told)
 
 
 class TimedModel:
@@ -133,6 +138,8 @@ def one_run(clip: Path, model: Segmenter, policy: Policy) -> dict[str, float]:
                 if number is not None and frame is not None:
                     with clock.stage("mask"):
                         masked = mask_frame(frame, plan.regions.get(number, ()), index.info)
+                        begins = number in index.gops.first_frame
+                        masked.pict_type = PictureType.I if begins else PictureType.NONE
                 with clock.stage("encode"):
                     for packet in encoder.encode(masked):
                         data = bytes(packet)
@@ -140,10 +147,13 @@ def one_run(clip: Path, model: Segmenter, policy: Policy) -> dict[str, float]:
                         out.write(EncodedPacket(packet.pts or 0, 1, keyframe, data).pack())
                 if masked is None:
                     break
+        whole = np.ones(len(index.gops), bool)
         with clock.stage("assemble"):
-            result = assemble(file, index.info, [packets], settings, Path(folder))
+            splice = Splice(index.info, index.gops, whole, settings)
+            result = assemble(file, splice, [packets], Path(folder))
         with clock.stage("verify"):
-            verify(file, index, result, Limits())
+            expected = Expected(index, plan.regions, seen.checksum, whole=True)
+            verify(file, result, expected, Limits())
     return {name: 1000 * clock.seconds[name] / index.n_frames for name in STAGES}
 
 

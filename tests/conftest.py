@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,10 @@ from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Where this is set, each of the many processes that tests start compiles torch anew: 5 s of a core.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 #: A deadline for each example measures how busy the machine is.
 settings.register_profile("shared machine", deadline=None)
@@ -31,6 +37,22 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def local_ray() -> None:
+    """The Ray of this process: starting one takes seconds, so that all tests share it."""
+    from local_ray import start_ray
+
+    start_ray()
+
+
+@pytest.fixture
+def no_ray() -> None:
+    """No Ray in this process, for a test in which one is started."""
+    import ray
+
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A second opinion on media files: Debian's ffprobe and ffmpeg, which share nothing with PyAV's.
+"""A second opinion on media files: Debian's ffprobe and ffmpeg, another version than PyAV's.
 
 Times are exact seconds on the file's own clock; what an edit list hides is left out, as a player
 leaves it out.
@@ -118,11 +118,15 @@ def probe(path: Path, *options: str) -> Probe:
 
 def first_frame(path: Path, stream: int) -> Mapping[str, Any]:
     """What ffprobe says of the first decoded frame of a stream."""
-    told = _run(
-        *("ffprobe", "-select_streams", str(stream), "-show_frames", "-read_intervals", "%+#24"),
-        *("-of", "json", f"file:{path}"),
-    )
-    frame: Mapping[str, Any] = json.loads(told)["frames"][0]
+    for n_packets in ("2", "40"):  # the first ones may be hidden by an edit list
+        told = _run(
+            *("ffprobe", "-select_streams", str(stream), "-show_frames"),
+            *("-read_intervals", f"%+#{n_packets}", "-of", "json", f"file:{path}"),
+        )
+        frames = json.loads(told)["frames"]
+        if frames:
+            break
+    frame: Mapping[str, Any] = frames[0]
     return frame
 
 
@@ -131,9 +135,14 @@ def frame_side_data(frame: Mapping[str, Any], kind: str) -> Mapping[str, Any] | 
     return _side_data(frame, kind)
 
 
-def digests(path: Path, stream: int, *options: str) -> list[Decoded]:
-    """Time and md5 of every frame of a stream, as ffmpeg decodes it; not turned upright."""
-    return _frames(_run(*_decoding(path, stream, options), "-f", "framemd5", "-").decode())
+def digests(path: Path, stream: int, *options: str, strict: bool = True) -> list[Decoded]:
+    """Time and md5 of every frame of a stream, as ffmpeg decodes it; not turned upright.
+
+    Any damage is an error if ``strict``; else it is dropped, as a player drops it.
+    """
+    told = options + (("-xerror",) if strict else ())
+    table = _run(*_reading(path, told), *_writing(stream), "-f", "framemd5", "-")
+    return _frames(table.decode())
 
 
 def digest_of_all(path: Path, stream: int) -> str:
@@ -147,13 +156,13 @@ def decoded(
 ) -> list[Decoded]:
     """Every frame of a stream with its samples; ``form`` is the output's raw format."""
     with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "table"
-        reading = _decoding(path, stream, options)
-        samples = _run(*reading, *form, "-", *reading[reading.index("-map") :], *form[2:],
-                       "-f", "framemd5", str(table))  # fmt: skip
-        frames = _frames(table.read_text())
-        sizes = [int(line.split(",")[4]) for line in table.read_text().splitlines()
-                 if line[:1] != "#"]  # fmt: skip
+        file = Path(folder) / "table"
+        twice = (*_writing(stream), *form, "-", *_writing(stream), *form[2:])
+        reading = _reading(path, ("-xerror", *options))
+        samples = _run(*reading, *twice, "-f", "framemd5", str(file))
+        table = file.read_text()
+    frames = _frames(table)
+    sizes = [int(line.split(",")[4]) for line in table.splitlines() if line[:1] != "#"]
     assert sum(sizes) == len(samples)
     found, at = [], 0
     for frame, size in zip(frames, sizes, strict=True):
@@ -164,11 +173,36 @@ def decoded(
     return found
 
 
-def _decoding(path: Path, stream: int, options: Sequence[str]) -> list[str]:
-    reading = ["-copyts", "-noautorotate", *options, "-i", f"file:{path}"]
+def looked_at(path: Path, stream: int, size: tuple[int, int]) -> list[Decoded]:
+    """Every frame of a stream: the md5 of all its samples, and a gray picture of it of ``size``."""
+    width, height = size
+    small = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "table"
+        twice = (*_writing(stream), *small, "-", *_writing(stream), "-f", "framemd5", str(file))
+        samples = _run(*_reading(path, ("-xerror",)), *twice)
+        frames = _frames(file.read_text())
+    n_bytes = width * height
+    assert len(samples) == n_bytes * len(frames)
+    return [
+        Decoded(frame.time_s, frame.digest, samples[number * n_bytes : (number + 1) * n_bytes])
+        for number, frame in enumerate(frames)
+    ]
+
+
+def _reading(path: Path, options: Sequence[str]) -> list[str]:
+    command = ["ffmpeg", "-nostdin", "-copyts", "-noautorotate", *options, "-i", f"file:{path}"]
+    with path.open("rb") as file:
+        is_transport_stream = file.read(1) == b"G" and path.stat().st_size % 188 == 0
+    # Of a transport stream, ffmpeg 5.1 moves the times of what it reads to where the earliest track
+    # begins, unless it reads that, too.
+    whole = ["-map", "0:v?", "-map", "0:a?", "-c", "copy", "-f", "null", "-"]
+    return command + (whole if is_transport_stream else [])
+
+
+def _writing(stream: int) -> list[str]:
     # The clock of the file, a frame for each that is shown: none doubled, none dropped.
-    writing = ["-map", f"0:{stream}", "-fps_mode", "passthrough", "-enc_time_base", "-1"]
-    return ["ffmpeg", "-nostdin", "-xerror", *reading, *writing]
+    return ["-map", f"0:{stream}", "-fps_mode", "passthrough", "-enc_time_base", "-1"]
 
 
 def _frames(table: str) -> list[Decoded]:

@@ -1,8 +1,7 @@
-"""A Ray of one's own on this machine for a test, and stages on it with a stub for a model."""
+"""A Ray on this machine for all tests that ask, and stages on it with a stub for a model."""
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,15 +12,14 @@ from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.cluster.scheduler import RayStages, _actor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fearrefactor.pipeline.job import JobSettings
     from fearrefactor.vision.segmenter import Segmenter
 
 
-@contextlib.contextmanager
-def local_ray() -> Iterator[None]:
-    """Two cores; its workers find the modules of the tests."""
+def start_ray() -> None:
+    """Two cores; its workers find the modules of the tests. One that is there already stays."""
+    if ray.is_initialized():
+        return
     ray.init(
         address="local",
         num_cpus=2,
@@ -30,10 +28,6 @@ def local_ray() -> Iterator[None]:
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent)}},
     )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 async def stub_stages(settings: JobSettings, segmenter: Segmenter, n_workers: int) -> RayStages:

@@ -228,12 +228,14 @@ def encrypted(**changes: Any) -> bytes:
     return plain(audio=("aac",), muxer_options=options, **changes)
 
 
-def dolby_vision(*, base_layer: bool = True) -> bytes:
+def dolby_vision(*, base_layer: bool = True, plays_as: int = 1) -> bytes:
     """HEVC in MP4 that is declared to be Dolby Vision; without a base layer it is half a picture.
 
-    The record says profile 8 that plays as HDR10, or an enhancement layer on its own.
+    The record says profile 8 that plays as HDR10, ``plays_as`` 0 as nothing else, or an enhancement
+    layer on its own.
     """
-    record = bytes([1, 0, 8 << 1, 9 << 3 | (0b101 if base_layer else 0b110), 0x10]) + bytes(19)
+    layers = 0b101 if base_layer else 0b110
+    record = bytes([1, 0, 8 << 1, 9 << 3 | layers, plays_as << 4]) + bytes(19)
     film = plain(codec="libx265", pix_fmt="yuv420p10le", n_frames=8)
     return with_box(film, b"hvcC", (8 + len(record)).to_bytes(4, "big") + b"dvvC" + record)
 

@@ -13,11 +13,11 @@ from fearrefactor.core.policy import Effect
 from fearrefactor.core.rle import encode
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.media.assemble import assemble
-from fearrefactor.media.decode import segment_frames
+from fearrefactor.media.decode import checksum, segment_frames
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import render_segment
 from fearrefactor.media.splice import Splice
-from fearrefactor.media.verify import verify
+from fearrefactor.media.verify import Expected, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.settings import VerifyMode
     from fearrefactor.core.video import VideoIndex
     from fearrefactor.media.packets import EncodedPacket
 
@@ -106,8 +107,21 @@ def masked(
 ) -> Path:
     """Rendered, assembled and verified."""
     path = put_together(data, index, regions, folder, whole=whole)
-    verify(io.BytesIO(data), index, path, LIMITS)
+    verify(io.BytesIO(data), path, expectation(data, index, regions, whole=whole), LIMITS)
     return path
+
+
+def expectation(
+    data: bytes,
+    index: VideoIndex,
+    regions: Mapping[int, Sequence[Region]],
+    *,
+    whole: bool = False,
+    mode: VerifyMode = "full",
+) -> Expected:
+    """What a result of ``data`` should be, as a detect pass over all of its frames would say."""
+    checksums = np.array([checksum(frame) for frame in frames_of(data, index)], np.uint32)
+    return Expected(index, regions, checksums, whole, mode)
 
 
 def put_together(

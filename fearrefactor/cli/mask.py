@@ -14,6 +14,7 @@ from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, poli
 from fearrefactor.cli.run import Detector, RunSettings, is_small, new_run_id
 from fearrefactor.cli.sources import rows_of
 from fearrefactor.cli.summary import run_and_tell
+from fearrefactor.cli.verify_option import verify_option
 from fearrefactor.cluster.scheduler import ClusterSettings
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fearrefactor.core.leaks import AuditMode
+    from fearrefactor.core.settings import VerifyMode
 
 _SMALL_BYTES = 50_000_000
 
@@ -59,6 +61,7 @@ _SMALL_BYTES = 50_000_000
         "detections of an earlier run are used]"
     ),
 )
+@verify_option
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(
@@ -89,6 +92,7 @@ def run_mask(
     ray_address: str | None,
     run_id: str | None,
     audit: AuditMode | None,
+    verify: VerifyMode,
     dry_run: bool,
     contact_sheet: bool,
     **wanted: Any,
@@ -106,7 +110,9 @@ def run_mask(
         ),
         policy=policy,
         detector=detector,
-        job=JobSettings(destination.store_root, destination.key, environment.s3, audit=audit),
+        job=JobSettings(
+            destination.store_root, destination.key, environment.s3, audit=audit, verify=verify
+        ),
         cluster=_cluster(sources, workers, gpu_workers, ray_address, environment),
     )
     if dry_run:

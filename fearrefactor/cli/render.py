@@ -13,6 +13,7 @@ from fearrefactor.cli.environment import read_environment
 from fearrefactor.cli.policy_options import chosen_policy, policy_options
 from fearrefactor.cli.run import PastDetector, RunSettings, new_run_id
 from fearrefactor.cli.summary import run_and_tell
+from fearrefactor.cli.verify_option import verify_option
 from fearrefactor.cluster.scheduler import ClusterSettings
 from fearrefactor.core.report import VideoReport
 from fearrefactor.errors import InputError, NotFoundError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fearrefactor.cli.environment import Environment
+    from fearrefactor.core.settings import VerifyMode
 
 _PIECE_BYTES = 1 << 22
 
@@ -52,6 +54,7 @@ _PIECE_BYTES = 1 << 22
     help="Worker processes. [default: this process does everything]",
 )
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
+@verify_option
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option(
     "--contact-sheet",
@@ -64,6 +67,7 @@ def render(
     output: str | None,
     workers: int | None,
     ray_address: str | None,
+    verify: VerifyMode,
     run_id: str | None,
     contact_sheet: bool,
     **wanted: Any,
@@ -86,7 +90,11 @@ def render(
             policy=policy,
             detector=_past_detector(from_run, report, written, environment),
             job=JobSettings(
-                destination.store_root, destination.key, environment.s3, logs=elsewhere
+                destination.store_root,
+                destination.key,
+                environment.s3,
+                logs=elsewhere,
+                verify=verify,
             ),
             cluster=_cluster(workers, ray_address, environment),
         )

@@ -96,10 +96,8 @@ def _of_rendering(report: RunReport) -> list[str]:
     """How much was encoded anew, if anything was."""
     if not report.n_rendered_frames:
         return []
-    return [
-        f"{report.n_rendered_frames} of {report.n_frames} frames rendered, all others copied as "
-        "they were"
-    ]
+    rendered = f"{report.n_rendered_frames} of {report.n_frames} frames rendered"
+    return [f"{rendered}, all others copied as they were"]
 
 
 def _of_model(report: RunReport) -> list[str]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
+
+#: Which of the GOPs that were copied are decoded again before a result is published. Those that
+#: were rendered always are.
+VerifyMode = Literal["sampled", "full"]
 
 
 class Limits(BaseModel):
@@ -21,7 +27,7 @@ class RenderSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    crf: int = Field(default=20, ge=0, le=51)
+    crf: int = Field(default=23, ge=0, le=51)
     preset: str = "veryfast"
 
 

@@ -52,9 +52,13 @@ class H264Stream(BaseModel):
 class VideoInfo(BaseModel):
     """Properties of a source and of the one video stream that is masked.
 
+    ``brand`` is the kind of an MP4, as "isom", or "qt" for QuickTime's own.
     ``width_px`` and ``height_px`` are coded sizes; ``upright_*`` are after the display matrix.
     ``rotation_deg`` is how far the picture is to be turned clockwise to stand upright.
     ``whole_because`` says why rendered GOPs cannot stand beside copied ones; empty if they can.
+    ``needs_dolby_vision``: nothing can be shown without that metadata. ``quantiser`` is the mean
+    one of the first frame.
+    ``quantiser`` is the mean of the first frame of H.264: the larger, the coarser it is coded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,9 +90,13 @@ class VideoInfo(BaseModel):
     n_hidden_frames: int
     h264: H264Stream | None = None
     whole_because: str = ""
+    top_field_first: bool = False
     mastering_display: MasteringDisplay | None = None
     content_light: ContentLight | None = None
     dolby_vision: bool = False
+    needs_dolby_vision: bool = False
+    brand: str = ""
+    quantiser: float | None = None
 
     @property
     def unusual(self) -> tuple[str, ...]:

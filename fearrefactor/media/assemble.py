@@ -55,7 +55,7 @@ def assemble(
         path = folder / f"result{output_format(info, info.codec).suffix}"
         _write_image(path, packets)
         return path
-    target = output_format(info, splice.codec)
+    target = output_format(info, splice.codec, copied=splice.is_copy)
     path = folder / f"result{target.suffix}"
     container, _ = open_source(source)
     try:

@@ -23,6 +23,7 @@ from fearrefactor.core.gops import Gops
 from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import MediaError, WorkerLostError, from_wire
+from fearrefactor.media.child_environment import child_environment
 from fearrefactor.media.feed import SourceFeed
 from fearrefactor.media.source import size_of
 from fearrefactor.media.wire import Message, receive, send
@@ -37,13 +38,11 @@ if TYPE_CHECKING:
     from fearrefactor.core.plan import Region
     from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
     from fearrefactor.media.source import Source
+    from fearrefactor.media.verify import Expected
 
 #: A child that says nothing for so long, and longer for a large source, is taken for hung.
 _LEAST_PATIENCE_S = 600.0
 _SLOWEST_BYTES_PER_S = 200_000
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
-#: What a child needs of its parent's environment; everything else, credentials first, stays here.
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class MediaChild:
             [sys.executable, "-m", "fearrefactor.media.child_main", *map(str, ends)],
             pass_fds=ends,
             cwd=self._folder.name,
-            env=_environment(),
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -235,15 +234,29 @@ class MediaChild:
         answer, _ = self._ask({"do": "assemble", **head}, *buffers)
         return Path(self._folder.name) / Path(answer["name"]).name
 
-    def verify(self, index: VideoIndex, result: Path, limits: Limits) -> None:
-        """Hold a result, made by another child, against the source."""
+    def verify(self, result: Path, expected: Expected, limits: Limits) -> None:
+        """Hold a result, made by another child, against the source and the plan.
+
+        The child asks for the regions of one segment after the other.
+        """
+        index, regions = expected.index, expected.regions
         head = {
             "info": index.info.model_dump(mode="json"),
             "segments": [segment.model_dump() for segment in index.segments],
             "result": str(result),
             "limits": limits.model_dump(),
+            "whole": expected.whole,
+            "mode": expected.mode,
         }
-        self._ask({"do": "verify", **head}, index.pts.tobytes(), index.gops.as_bytes())
+        masked = np.fromiter(sorted(regions), np.int64)
+        arrays = (index.pts, expected.checksums, masked)
+        buffers = [index.gops.as_bytes(), *(array.tobytes() for array in arrays)]
+        answer, _ = self._ask({"do": "verify", **head}, *buffers)
+        while "segment" in answer:
+            asked = index.segments[int(answer["segment"])]
+            here = range(asked.first_frame, asked.end_frame)
+            told = {frame: regions[frame] for frame in here if frame in regions}
+            answer, _ = self._ask({"do": "regions", "regions": regions_as_json(told)})
 
     def _ask(self, head: Message, *buffers: bytes) -> tuple[Message, list[bytes]]:
         self._say(head, *buffers)
@@ -283,21 +296,6 @@ class MediaChild:
         log = (Path(self._folder.name) / "log.txt").read_text(errors="replace").strip()
         last = f": {log.splitlines()[-1][:200]}" if log else ""
         return WorkerLostError(f"the media process {how} during '{self._doing}'{last}")
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {
-        **kept,
-        "PYTHONPATH": str(_PACKAGE_ROOT),
-        "PYTHONUNBUFFERED": "1",
-        # Frames and encoders come and go by the megabyte: give them back at once, or the heap of a
-        # child that renders a long video grows by half.
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
-        "MALLOC_TRIM_THRESHOLD_": "1048576",
-        "SVT_LOG": "1",
-        "OMP_NUM_THREADS": "1",
-    }
 
 
 def _of(task: SegmentTask) -> Message:

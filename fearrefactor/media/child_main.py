@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import sys
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +26,50 @@ from fearrefactor.media.index import index_source
 from fearrefactor.media.render import as_written, render_segment
 from fearrefactor.media.rendered import rendered_frames
 from fearrefactor.media.splice import Splice
-from fearrefactor.media.verify import verify
+from fearrefactor.media.verify import Expected, verify
 from fearrefactor.media.wire import Message, receive, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
+
+    from fearrefactor.core.plan import Region
 
 _PIECE_BYTES = 4 << 20
+
+
+class AskedRegions(Mapping[int, "tuple[Region, ...]"]):
+    """A plan of which one segment at a time is here: those of a long video would fill the memory.
+
+    ``masked``: ``(n,)`` int64, the frames that have regions, ascending; ``ask`` gives a segment's.
+    """
+
+    def __init__(
+        self,
+        index: VideoIndex,
+        masked: NDArray[np.int64],
+        ask: Callable[[int], dict[int, tuple[Region, ...]]],
+    ) -> None:
+        self._starts = np.array([segment.first_frame for segment in index.segments])
+        self._masked = masked
+        self._ask = ask
+        self._segment = -1
+        self._here: dict[int, tuple[Region, ...]] = {}
+
+    def __getitem__(self, frame: int) -> tuple[Region, ...]:
+        segment = int(np.searchsorted(self._starts, frame, side="right")) - 1
+        if segment != self._segment:
+            self._here = self._ask(segment)
+            self._segment = segment
+        return self._here[frame]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._masked.tolist())
+
+    def __len__(self) -> int:
+        return len(self._masked)
 
 
 class Child:
@@ -167,12 +203,27 @@ class Child:
         index = VideoIndex(
             info=VideoInfo.model_validate(head["info"]),
             segments=tuple(Segment.model_validate(segment) for segment in head["segments"]),
-            pts=_times(buffers),
-            gops=Gops.from_bytes(buffers[1]),
+            pts=np.frombuffer(buffers[1], np.int64),
+            gops=Gops.from_bytes(buffers[0]),
+        )
+        expected = Expected(
+            index=index,
+            regions=AskedRegions(index, np.frombuffer(buffers[3], np.int64), self._regions_of),
+            checksums=np.frombuffer(buffers[2], np.uint32),
+            whole=head["whole"],
+            mode=head["mode"],
         )
         limits = Limits.model_validate(head["limits"])
-        verify(self._source, index, Path(head["result"]), limits)
+        verify(self._source, Path(head["result"]), expected, limits)
         self._say({})
+
+    def _regions_of(self, segment: int) -> dict[int, tuple[Region, ...]]:
+        """Ask the parent for its plan of one segment."""
+        self._say({"segment": segment})
+        head, _ = receive(self._control)
+        if head["do"] != "regions":
+            raise MediaError("the parent does not say what was to be masked")
+        return regions_from_json(head["regions"])
 
 
 def _task(head: Message, buffers: list[bytes]) -> SegmentTask:

@@ -25,6 +25,13 @@ _KEPT = {
     "mpegts": OutputFormat("mpegts", ".ts", {"mpegts_copyts": "1", "muxdelay": "0"}),
     "gif": OutputFormat("gif", ".gif"),
 }
+#: Of these only copies are made: nobody wants more of them.
+_ONLY_COPIED = {
+    "avi": OutputFormat("avi", ".avi"),
+    "flv": OutputFormat("flv", ".flv"),
+    "ogg": OutputFormat("ogg", ".ogv"),
+    "asf": OutputFormat("asf", ".wmv"),
+}
 _WEBM_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
 #: What may stand in an MP4 and is played from there by browsers and telephones.
 _MP4_CODECS = {
@@ -34,28 +41,43 @@ _MP4_CODECS = {
 _MOV_CODECS = {"pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_u8", "pcm_f32le", "prores", "rawvideo"}
 
 
-def output_format(info: VideoInfo, video_codec: str) -> OutputFormat:
-    """The source's own container; for others MP4, or what holds streams that MP4 cannot."""
+def output_format(info: VideoInfo, video_codec: str, *, copied: bool = False) -> OutputFormat:
+    """The source's own container; for others MP4, or what holds streams that MP4 cannot.
+
+    ``copied``: nothing was rendered.
+    """
     if info.is_image:
         return OutputFormat("image", IMAGE_FORMATS[info.container])
     beside = {s.codec for s in info.streams if s.kept and s.index != info.stream_index}
     codecs = beside | {video_codec}
+    own = _own(info, codecs, copied=copied)
+    if own is not None and (own.muxer != "gif" or video_codec == "gif"):
+        return own
+    if codecs <= _MP4_CODECS and info.brand != "qt":
+        return OutputFormat("mp4", ".mp4", _mov_options(info))
+    if info.container == "mov" or codecs <= _MP4_CODECS | _MOV_CODECS:
+        return OutputFormat("mov", ".mov", _mov_options(info))
+    # The sound of a WMV may stand in nothing else.
+    return _ONLY_COPIED["asf"] if info.container == "asf" else _KEPT["matroska"]
+
+
+def _own(info: VideoInfo, codecs: set[str], *, copied: bool) -> OutputFormat | None:
+    if copied and info.container in _ONLY_COPIED:
+        return _ONLY_COPIED[info.container]
     if info.container == "matroska" and codecs <= _WEBM_CODECS:
         return OutputFormat("webm", ".webm")
-    if info.container in _KEPT and (info.container != "gif" or video_codec == "gif"):
-        return _KEPT[info.container]
-    # A track's start is written in the film's clock: give it the video's, or it is rounded.
-    # FFmpeg leaves out Dolby Vision's record unless it is told that the specification is no draft.
-    options = {
+    return _KEPT.get(info.container)
+
+
+def _mov_options(info: VideoInfo) -> dict[str, str]:
+    """What makes MP4 and QuickTime files start at once and keep what they are told."""
+    return {
         "movflags": "+faststart",
+        # A track's start is written in the film's clock: give it the video's, or it is rounded.
         "movie_timescale": str(info.time_base.denominator),
+        # FFmpeg leaves out Dolby Vision's record unless told that its specification is no draft.
         "strict": "unofficial",
     }
-    if codecs <= _MP4_CODECS:
-        return OutputFormat("mp4", ".mp4", options)
-    if info.container == "mov" or codecs <= _MP4_CODECS | _MOV_CODECS:
-        return OutputFormat("mov", ".mov", options)
-    return OutputFormat("matroska", ".mkv")
 
 
 def sample_entry(muxer: str, codec: str, source_tag: str) -> str | None:
@@ -64,6 +86,8 @@ def sample_entry(muxer: str, codec: str, source_tag: str) -> str | None:
     FFmpeg's MP4 muxer calls HEVC ``hev1``, which Apple's players do not play. What the source calls
     ``hev1`` may carry parameter sets in its packets, which ``hvc1`` forbids, and stays as it was.
     """
+    if muxer == "mov" and codec == "prores":  # its six kinds differ in nothing but the name
+        return source_tag
     if codec != "hevc" or muxer not in {"mp4", "mov"}:
         return None
     kept = {"hev1", "dvh1", "dvhe"} if muxer == "mp4" else {"hev1"}

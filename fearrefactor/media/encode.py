@@ -48,6 +48,8 @@ _CODECS = {
 }
 
 
+#: FFmpeg's AV_FIELD_TT and AV_FIELD_BB.
+_TOP_FIRST, _BOTTOM_FIRST = 2, 3
 #: What begins the message (x264's encoder/set.c), and a NAL unit.
 _X264: Final = bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef")
 _START: Final = b"\0\0\0\1"
@@ -65,8 +67,11 @@ def choose_encoder(
     """
     if info.alpha:
         raise UnsupportedError("transparency: it would be lost in a rendered video")
-    if info.dolby_vision:
-        raise UnsupportedError("Dolby Vision: its metadata describes the picture without masks")
+    if info.needs_dolby_vision:
+        raise UnsupportedError(
+            "Dolby Vision: nothing can be shown without its metadata, which describes the picture "
+            "without masks"
+        )
     *first, last = (
         Encoder(name, options)
         for name, options in candidates(info, settings, bit_rate or info.bit_rate)
@@ -126,6 +131,8 @@ def configure(context: VideoCodecContext, info: VideoInfo) -> None:
     context.framerate = info.rate
     context.sample_aspect_ratio = info.sample_aspect_ratio
     configure_colors(context, info)
+    if info.interlaced:
+        context.field_order = _TOP_FIRST if info.top_field_first else _BOTTOM_FIRST
     context.thread_count = 1
     context.thread_type = ThreadType.NONE
     context.flags |= Flags.global_header

@@ -21,17 +21,26 @@ from fearrefactor.media.boxes import sample_entries
 from fearrefactor.media.decode import decoded, first_frame, packet_time, shows_nothing
 from fearrefactor.media.h264 import ParameterSets
 from fearrefactor.media.nal import is_clean_cut
-from fearrefactor.media.refused import refuse_entries, refuse_packet, says_dolby_vision
+from fearrefactor.media.refused import (
+    refuse_entries,
+    refuse_packet,
+    says_dolby_vision,
+    stands_alone,
+)
 from fearrefactor.media.side_data import (
     content_light,
     display_matrix,
     has_dolby_vision,
     mastering_display,
+    quantiser,
+    top_field_first,
 )
 from fearrefactor.media.source import IMAGE_FORMATS, Source, open_source, size_of
 from fearrefactor.media.streams import codec_name, describe, main_video
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -39,6 +48,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.core.settings import CutSettings, Limits
+    from fearrefactor.media.boxes import SampleEntry
 
 
 @dataclass
@@ -76,9 +86,8 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
     refuse_entries(entries)
     container, _ = open_source(source)
     with container:
-        info = _describe(
-            container, format_name, packets, size_bytes, dolby_vision=says_dolby_vision(entries)
-        )
+        info = _describe(container, format_name, packets, size_bytes)
+    info = _with_dolby_vision(info, entries)
     info = info.model_copy(update={"whole_because": _whole_because(info, packets.sets)})
     pts = np.array(packets.pts, np.int64)
     shown = np.array(packets.shown, bool)
@@ -168,16 +177,14 @@ def _check_complete(container: InputContainer, packets: _Packets, n_promised: in
 
 
 def _describe(
-    container: InputContainer,
-    format_name: str,
-    packets: _Packets,
-    size_bytes: int,
-    *,
-    dolby_vision: bool,
+    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int
 ) -> VideoInfo:
     stream = main_video(container)
-    frame = first_frame(container, stream)
     context = stream.codec_context
+    codec = codec_name(stream)
+    if codec == "h264":
+        context.options = {"export_side_data": "venc_params"}
+    frame = first_frame(container, stream)
     time_base = Fraction(stream.time_base or 0) or Fraction(1, 1000)
     matrix = display_matrix(frame)
     rotation = _rotation(matrix) if matrix else int(-frame.rotation) % 360
@@ -187,8 +194,9 @@ def _describe(
     tags = stream.metadata
     return VideoInfo(
         container=format_name,
+        brand=container.metadata.get("major_brand", "").strip(),
         is_image=format_name in IMAGE_FORMATS,
-        codec=codec_name(stream),
+        codec=codec,
         stream_index=stream.index,
         width_px=frame.width,
         height_px=frame.height,
@@ -212,10 +220,26 @@ def _describe(
         alpha="1" in (tags.get("alpha_mode"), tags.get("ALPHA_MODE")),  # remuxers shout
         n_hidden_frames=len(packets.shown) - sum(packets.shown),
         h264=packets.sets.described() if packets.sets is not None else None,
+        top_field_first=top_field_first(frame),
         mastering_display=mastering_display(frame),
         content_light=content_light(frame),
-        dolby_vision=dolby_vision or has_dolby_vision(frame),
+        quantiser=quantiser(frame) if codec == "h264" else None,
+        dolby_vision=has_dolby_vision(frame),
     )
+
+
+def _with_dolby_vision(info: VideoInfo, entries: Sequence[SampleEntry]) -> VideoInfo:
+    """What a record says of it; where there is none, only a picture with known colours is whole."""
+    if says_dolby_vision(entries):
+        told = {"dolby_vision": True, "needs_dolby_vision": not stands_alone(entries)}
+    else:
+        unknown = bool({info.color_trc, info.colorspace} & _UNSPECIFIED)
+        told = {"needs_dolby_vision": info.dolby_vision and unknown}
+    return info.model_copy(update=told)
+
+
+#: Values of a colour property that say nothing.
+_UNSPECIFIED = frozenset({0, 2})
 
 
 def _rotation(matrix: tuple[int, ...]) -> int:

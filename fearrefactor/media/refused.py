@@ -51,9 +51,20 @@ def says_dolby_vision(entries: Sequence[SampleEntry]) -> bool:
     return any(_records(entry) for entry in entries)
 
 
+def stands_alone(entries: Sequence[SampleEntry]) -> bool:
+    """Whether any player can show the picture, with or without its Dolby Vision metadata."""
+    records = [record for entry in entries for record in _records(entry)]
+    return all(
+        not _has(record, _ENHANCEMENT) and len(record) > 4 and record[4] >> 4 in _COMPATIBLE
+        for record in records
+    )
+
+
 #: Flags of the fourth byte of a Dolby Vision configuration record (Dolby Vision Streams Within the
 #: ISO Base Media File Format, 3.2): an enhancement layer is there, a base layer is there.
 _ENHANCEMENT, _BASE = 2, 1
+#: What the base layer is on its own, by the upper half of the fifth byte: HDR10, SDR, HLG.
+_COMPATIBLE: Final = frozenset({1, 2, 4})
 
 
 def _records(entry: SampleEntry) -> list[bytes]:

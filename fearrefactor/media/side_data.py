@@ -6,11 +6,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from av.filter import Graph
+from av.sidedata.encparams import VideoEncParams
 
 from fearrefactor.core.hdr import ContentLight, MasteringDisplay
 
 if TYPE_CHECKING:
-    from av.sidedata.sidedata import SideDataContainer
+    from av.sidedata.sidedata import SideData, SideDataContainer
     from av.video.frame import VideoFrame
 
 _N_MASTERING = 22  # ten fractions of two numbers, and two flags
@@ -52,9 +54,49 @@ def content_light(frame: VideoFrame) -> ContentLight | None:
     return ContentLight(max_pixel=pixel, max_average=average)
 
 
+def quantiser(frame: VideoFrame) -> float | None:
+    """Of an H.264 frame, the mean over its macroblocks, as of 8 bits; the larger, the coarser.
+
+    Only where the decoder was told to export it (``export_side_data``). As in FFmpeg's
+    AVVideoEncParams.
+    """
+    try:
+        params = cast("SideDataContainer", frame.side_data)["VIDEO_ENC_PARAMS"]
+    except (KeyError, ValueError):
+        return None
+    if not isinstance(params, VideoEncParams) or not params.nb_blocks:
+        return None
+    blocks = np.frombuffer(bytes(cast("SideData", params)), np.uint8)[params.blocks_offset :]
+    table = blocks[: params.nb_blocks * params.block_size].reshape(-1, params.block_size)
+    differences = np.ascontiguousarray(table[:, 16:20]).view(np.int32)  # after its place and size
+    deeper = frame.format.components[0].bits - 8  # each bit more is a doubling, and 6 steps are
+    return float(params.qp + differences.mean()) - 6 * deeper
+
+
 def has_dolby_vision(frame: VideoFrame) -> bool:
     """Whether the frame carries Dolby Vision's own description of its picture."""
     return _of(frame, "DOVI_RPU_BUFFER") is not None or _of(frame, "DOVI_METADATA") is not None
+
+
+def top_field_first(frame: VideoFrame) -> bool:
+    """Of an interlaced frame; PyAV does not tell, but one of FFmpeg's filters knows."""
+    if not frame.interlaced_frame:
+        return False
+    graph = Graph()
+    source = graph.add_buffer(
+        width=frame.width,
+        height=frame.height,
+        format=frame.format,
+        time_base=frame.time_base or Fraction(1),
+    )
+    chosen = graph.add("select", "eq(interlace_type,TOPFIRST)")
+    graph.link_nodes(source, chosen, graph.add("buffersink")).configure()
+    graph.push(frame)
+    try:
+        graph.pull()
+    except BlockingIOError:  # FFmpeg's "try again": the frame was not chosen
+        return False
+    return True
 
 
 def _of(frame: VideoFrame, kind: str) -> bytes | None:

@@ -47,6 +47,7 @@ class Splice:
         self._n_passed = 0
         self._is_whole = bool(wanted.all())
         self._encoder = choose_encoder(info, settings) if wanted.any() else None
+        self.is_copy = self._encoder is None
         self.codec = self._encoder.codec if self._encoder is not None else info.codec
         self._header = b""  # of the rendered packets, with start codes
         self._source_header = b""
@@ -55,12 +56,15 @@ class Splice:
     def add_stream(self, output: OutputContainer, source: VideoStream) -> Stream:
         """The result's video stream, like the source's in all but what had to change."""
         info, encoder = self.info, self._encoder
-        if encoder is not None and self.codec != info.codec:
+        # A stream made after the source's would go on saying that it is Dolby Vision.
+        if encoder is not None and (self.codec != info.codec or info.dolby_vision):
             return _new_stream(output, info, encoder)
         stream: VideoStream = output.add_stream_from_template(source, opaque=True)
         entry = sample_entry(output.format.name, self.codec, source.codec_context.codec_tag)
         if entry is not None:
             stream.codec_context.codec_tag = entry
+        if output.format.name in {"matroska", "webm"}:  # how long a frame lasts follows from it
+            stream.codec_context.framerate = source.average_rate or info.rate
         if encoder is None:
             return stream
         self._header = open_encoder(info, encoder).extradata or b""

@@ -134,9 +134,7 @@ class PictureCheck:
                 if run.segment.n_frames:
                     yield from segment_frames(source, run)
 
-    def _result_frames(
-        self, result: Source, stretch: Stretch
-    ) -> Iterator[tuple[int, VideoFrame]]:
+    def _result_frames(self, result: Source, stretch: Stretch) -> Iterator[tuple[int, VideoFrame]]:
         """Damage is an error in what we have encoded; in a copy it may be the source's own."""
         starts = self._index.gops.first_frame[[stretch.first_gop, stretch.end_gop]]
         first, end = np.searchsorted(self._found.gops.first_frame, starts).tolist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
+from fearrefactor.core.settings import CutSettings, Limits, RenderSettings, VerifyMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,8 @@ class JobSettings:
     Results go under ``output_prefix`` in the store ``output_root``; logged detections are looked
     for there, or under ``logs`` if an earlier run has written elsewhere. ``batch`` is how many
     frames the model is given at once. ``audit`` None looks at a sample of what was masked again,
-    but does not start the model for that alone where logged detections are used.
+    but does not start the model for that alone where logged detections are used. ``verify`` says
+    how many copied frames of a result are decoded before it is published; it changes no result.
     """
 
     output_root: str
@@ -43,6 +44,7 @@ class JobSettings:
     batch: int = 8
     logs: Location | None = None
     audit: AuditMode | None = None
+    verify: VerifyMode = "sampled"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from fearrefactor.errors import MediaError, ModelError
 from fearrefactor.media.child import MediaChild
+from fearrefactor.media.verify import Expected
 from fearrefactor.pipeline.audit import RenderedFrames
 from fearrefactor.pipeline.detect import detect_segment
 from fearrefactor.pipeline.job import PinnedSource, Published, Survey
@@ -152,15 +153,20 @@ class VideoWorker:
         watch = Stopwatch()
         with self._working_on(source) as child:
             with watch.stage("assemble"):
-                result = child.assemble(
-                    index, rendered, wanted, settings.render, seen.keep_tags
-                )
+                result = child.assemble(index, rendered, wanted, settings.render, seen.keep_tags)
             with (
                 watch.stage("verify"),
                 self._open(source) as file,
                 MediaChild(file, self.scratch) as verifier,
             ):
-                verifier.verify(index, result, settings.limits)
+                expected = Expected(
+                    index=index,
+                    regions=seen.plan.regions,
+                    checksums=seen.detections.checksum,
+                    whole=whole,
+                    mode=settings.verify,
+                )
+                verifier.verify(result, expected, settings.limits)
             with watch.stage("publish"):
                 published = self._output.publish(seen, result)
         self._drop_child()

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from fake_stages import Tally
 from lamp_clips import clip, decoded
-from local_ray import local_ray, stub_stages
+from local_ray import stub_stages
 from stub_model import LampFinder
 
 from fearrefactor.cluster.scheduler import ClusterSettings, start_stages
@@ -33,8 +33,6 @@ from fearrefactor.vision.load import load_segmenter
 from fearrefactor.vision.segmenter import DetectSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from fearrefactor.core.report import VideoReport
     from fearrefactor.pipeline.stages import Stages
 
@@ -58,12 +56,6 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, content in FILMS.items():
         (folder / f"{name}.mp4").write_bytes(content)
     return folder
-
-
-@pytest.fixture(scope="module")
-def _ray() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 def job(output: Path, min_segment_frames: int = 12) -> JobSettings:
@@ -111,7 +103,7 @@ def run_on_ray(settings: JobSettings, sources: Path, n_workers: int) -> dict[str
 
 
 def same_results(
-    ours: dict[str, VideoReport], theirs: dict[str, VideoReport], output: Callable[[int], Path]
+    ours: dict[str, VideoReport], our_output: Path, theirs: dict[str, VideoReport], output: Path
 ) -> None:
     """Detections byte for byte, videos frame for frame, reports field for field."""
     assert ours.keys() == theirs.keys()
@@ -119,10 +111,10 @@ def same_results(
         other = theirs[name]
         assert told(mine) == told(other)
         for key in (mine.detections_key, mine.plan_key, mine.output_key):
-            assert digest(output(0) / str(key)) == digest(output(1) / str(key))
+            assert digest(our_output / str(key)) == digest(output / str(key))
         frames = zip(
-            decoded(output(0) / str(mine.output_key)),
-            decoded(output(1) / str(other.output_key)),
+            decoded(our_output / str(mine.output_key)),
+            decoded(output / str(other.output_key)),
             strict=True,
         )
         assert all(np.array_equal(a, b) for a, b in frames)
@@ -136,17 +128,33 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.usefixtures("_ray")
+@pytest.fixture(scope="module")
+def inline_output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("inline") / "out"
+
+
+@pytest.fixture(scope="module")
+def inline(sources: Path, inline_output: Path) -> dict[str, VideoReport]:
+    """What one process makes of the films."""
+    return run_inline(job(inline_output), sources)
+
+
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("n_workers", [1, 2])
-def test_ray_gives_what_one_process_gives(sources: Path, tmp_path: Path, n_workers: int) -> None:
-    inline = run_inline(job(tmp_path / "0"), sources)
-    ray = run_on_ray(job(tmp_path / "1"), sources, n_workers)
+def test_ray_gives_what_one_process_gives(
+    inline: dict[str, VideoReport],
+    inline_output: Path,
+    sources: Path,
+    tmp_path: Path,
+    n_workers: int,
+) -> None:
+    ray = run_on_ray(job(tmp_path), sources, n_workers)
     assert {name: report.outcome for name, report in inline.items()} == {
         "walk": "masked",
         "two": "masked",
         "none": "clean",
     }
-    same_results(inline, ray, lambda which: tmp_path / str(which))
+    same_results(inline, inline_output, ray, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +211,7 @@ def test_how_a_video_is_cut_changes_nothing_that_is_seen_or_planned(
     same_logs(cut, uncut)
 
 
-@pytest.mark.usefixtures("_ray")
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_workers_that_share_a_video_change_nothing_that_is_seen_or_planned(
     long_film: Path, uncut: Logs, tmp_path: Path, n_workers: int
@@ -215,7 +223,7 @@ def test_workers_that_share_a_video_change_nothing_that_is_seen_or_planned(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_ray")
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.skipif(not STREET.is_file(), reason="needs the real clips of ../shared/data")
 def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
@@ -241,4 +249,4 @@ def test_ray_gives_what_one_process_gives_with_the_default_model(tmp_path: Path)
 
     ray = asyncio.run(on_ray())
     assert inline["street"].n_detections
-    same_results(inline, ray, lambda which: tmp_path / str(which))
+    same_results(inline, tmp_path / "0", ray, tmp_path / "1")

@@ -19,7 +19,7 @@ INTRODUCTION: Final = """\
 
 What is masked changes, and nothing else does. This page says what that means, and shows it on odd
 files. `make fidelity` writes it: the table at its end is what the test suite found, looked at with
-Debian's ffprobe and ffmpeg, which share no code with the library that wrote the results.
+Debian's ffprobe and ffmpeg, an older version of FFmpeg and another build than what writes results.
 
 ## What is kept
 - Every frame and its time: variable rates, late starts and what an edit list shows.
@@ -50,8 +50,7 @@ A video is a run of closed GOPs: pictures that decode without any from before or
 which nothing is masked is copied, packet for packet. A GOP in which something is masked is decoded,
 masked and encoded again, and stands where the old one stood, at the same times. Both kinds share
 one track: the rendered pictures name a parameter set of their own, under an id that the source has
-left free, beside the source's. So every frame of the other GOPs is bit for bit what it was, and a
-video of an hour with one dog in it is done in seconds.
+left free, beside the source's. So every frame of the other GOPs is bit for bit what it was.
 
 ## When a video is rendered whole
 - It is not H.264, or its container is none of MP4, MOV, Matroska and MPEG-TS.

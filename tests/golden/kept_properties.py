@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: A muxer's own words; whatever else stands in a result's tags came from the source.
 _OWN_TAGS = {
-    "major_brand", "minor_version", "compatible_brands", "encoder", "ENCODER", "DURATION",
+    "major_brand", "minor_version", "compatible_brands", "DURATION",
     "vendor_id", "language", "title", "alpha_mode", "ALPHA_MODE",
 }  # fmt: skip
 _OWN_HANDLERS = {"VideoHandler", "SoundHandler", "SubtitleHandler"}
@@ -128,7 +128,11 @@ def strangers(result: Probe) -> list[str]:
         found += [
             f"tag {name}={value}"
             for name, value in tags.items()
-            if name not in _OWN_TAGS and not (name == "handler_name" and value in _OWN_HANDLERS)
+            if not (
+                name in _OWN_TAGS
+                or (name == "handler_name" and value in _OWN_HANDLERS)
+                or (name.lower() in {"encoder", "software"} and value.startswith("Lavf6"))
+            )
         ]
     return found
 

@@ -42,6 +42,10 @@ def _webm(what: str, n_frames: int) -> Good:
     return Good(what, n_frames, ".webm", ".webm")
 
 
+def _mov(what: str, n_frames: int) -> Good:
+    return Good(what, n_frames, ".mov", ".mov")
+
+
 def _mkv(what: str) -> Good:
     return Good(what, 13, ".mkv", ".mkv")
 
@@ -52,21 +56,21 @@ def _gif(what: str, n_frames: int) -> Good:
 
 
 OUTCOMES: dict[str, Good | Bad] = {
-    # 9 frames that the edit list hides must go, so it is rendered, and would lose its metadata
     "androidx-media/sample_edit_list.mp4": Good(
-        "HEVC 10 bit, HLG, Dolby Vision 8.4, turned; an edit list hides 9 frames; timed metadata",
+        "MOV by another name: HEVC 10 bit, HLG, Dolby Vision 8.4, turned; "
+        "an edit list hides 9 frames; timed metadata",
         77,
-        "unsupported",
-        "unsupported",
+        ".mov",
+        ".mov",
         n_hidden=9,
     ),
     "androidx-media/sample_with_chapters.mp4": Good("chapters", 30),
     "decord/corrupted.mp4": Bad("decoders give up after 28 of 50 frames", "decode_error"),
-    "decord/unordered.mov": Good("four frames in MOV", 4),
-    "decord/video_0.mov": Good("three frames in MOV", 3),
-    "decord/video_90.mov": Good("turned by 90°", 3),
-    "decord/video_180.mov": Good("turned by 180°", 3),
-    "decord/video_270.mov": Good("turned by 270°", 3),
+    "decord/unordered.mov": _mov("four frames", 4),
+    "decord/video_0.mov": _mov("three frames", 3),
+    "decord/video_90.mov": _mov("turned by 90°", 3),
+    "decord/video_180.mov": _mov("turned by 180°", 3),
+    "decord/video_270.mov": _mov("turned by 270°", 3),
     "gen/-leading-dash.mp4": _dog("a name that looks like an option"),
     # no encoder here keeps transparency
     "gen/alpha_vp9.webm": Good("VP9 with transparency", 30, ".webm", "unsupported"),
@@ -82,8 +86,8 @@ OUTCOMES: dict[str, Good | Bad] = {
     "gen/hdr10_pq_hevc10.mp4": _dog("HEVC 10 bit, HDR10; a track of timecodes", spliced=False),
     "gen/html_not_video.mp4": Bad("a web page", "not_a_video"),
     "gen/interlaced_tff.ts": Good("interlaced MPEG-2, 4:2:2", 30, ".ts", ".ts"),
-    # raw sound, which MP4 does not hold
-    "gen/mjpeg_pcm.avi": Good("Motion JPEG and PCM in AVI", 60, ".mov", ".mov"),
+    # H.264 does not belong in an AVI, and MP4 does not hold raw sound
+    "gen/mjpeg_pcm.avi": Good("Motion JPEG and PCM in AVI", 60, ".avi", ".mov"),
     "gen/name with spaces, ünïcødé & 'quote'.mp4": _dog("a difficult name"),
     "gen/no_audio.mp4": _dog("silent"),
     "gen/odd_639x359_vp9.webm": _webm("VP9, odd size", 30),
@@ -121,7 +125,7 @@ OUTCOMES: dict[str, Good | Bad] = {
     "torchcodec/test_non_zero_start.mp4": Good("starts late; pixels are 224:225 wide", 12),
     "torchcodec/testsrc2_12bit_hdr.mp4": Good("HEVC 12 bit, HDR", 60),
     "torchcodec/testsrc2_444_12bit_hevc.mp4": Good("HEVC 4:4:4, 12 bit, odd size", 25),
-    "torchcodec/testsrc2_mpeg4.avi": Good("MPEG-4 part 2 in AVI", 30),
+    "torchcodec/testsrc2_mpeg4.avi": Good("MPEG-4 part 2 in AVI", 30, ".avi"),
     "torchcodec/testsrc2_odd_height_and_width_444_10bit.mp4": Good(
         "H.264 4:4:4, 10 bit, odd size", 25
     ),
@@ -129,3 +133,4 @@ OUTCOMES: dict[str, Good | Bad] = {
     "torchcodec/testsrc2_odd_height_and_width_vp9.mp4": Good("VP9 in MP4, odd size", 25),
     "torchcodec/testsrc2_vp8.webm": _webm("VP8", 30),
 }  # fmt: skip
+SLOW = {"androidx-media/sample_edit_list.mp4"}  # 1080p HEVC, rendered twice

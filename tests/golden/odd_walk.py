@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ffprobe import Decoded, Probe, digests, probe
+import numpy as np
+from ffprobe import Decoded, Probe, looked_at, probe
 from kept_properties import Kept, kept
-from walk import index_of, masked, middle
+from walk import LIMITS, frames_of, index_of, middle, put_together
 
 from fearrefactor.errors import FearRefactorError
+from fearrefactor.media.decode import checksum
+from fearrefactor.media.verify import Expected, verify
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fearrefactor.core.video import VideoIndex
 
 N_MASKED = 3
+#: Pictures as small as this are looked at.
+SMALL = 40, 24
 WAYS = ("clean", "masked", "covered")
 
 
@@ -34,7 +42,7 @@ def seen(path: Path, video: int | None = None) -> Seen:
     """Look at a file; its film is stream ``video``, or its only one."""
     found = probe(path)
     number = video if video is not None else found.of_kind("video")[0].index
-    frames = tuple(digests(path, number))
+    frames = tuple(looked_at(path, number, SMALL))
     return Seen(path, found, frames, kept(path, found, number, frames))
 
 
@@ -46,9 +54,9 @@ class Walked:
     and ``covered`` with all frames masked, where that is rendered in another way.
     """
 
-    name: str
     source: Path
     folder: Path
+    _seen: dict[str, Seen] = field(default_factory=dict)
 
     @cached_property
     def data(self) -> bytes:
@@ -84,16 +92,38 @@ class Walked:
         """Those that are files."""
         return {way: path for way, path in self.results.items() if isinstance(path, Path)}
 
+    def original(self, video: int) -> Seen:
+        """The file itself as ffprobe sees it; its film is stream ``video``."""
+        if "" not in self._seen:
+            self._seen[""] = seen(self.source, video)
+        return self._seen[""]
+
+    def seen(self, way: str) -> Seen:
+        """A result as ffprobe sees it."""
+        if way not in self._seen:
+            self._seen[way] = seen(self.made[way])
+        return self._seen[way]
+
     def outcome(self, way: str) -> str:
         """The suffix of the result, or the code that refused."""
         result = self.results[way]
         return result.suffix if isinstance(result, Path) else result.code
 
+    @cached_property
+    def decoded(self) -> tuple[list[int | None], NDArray[np.uint32]]:
+        """Times of its frames, and the checksums that a detect pass takes of them."""
+        seen = [(frame.pts, checksum(frame)) for frame in frames_of(self.data, self.index)]
+        return [pts for pts, _ in seen], np.array([crc for _, crc in seen], np.uint32)
+
     def _go(self, way: str) -> Path | FearRefactorError:
         folder = self.folder / way
         folder.mkdir()
         regions = dict.fromkeys(self.planned(way), (middle(),))
+        _, checksums = self.decoded
         try:
-            return masked(self.data, self.index, regions, folder)
+            path = put_together(self.data, self.index, regions, folder)
+            expected = Expected(self.index, regions, checksums, whole=False, mode="full")
+            verify(io.BytesIO(self.data), path, expected, LIMITS)
         except FearRefactorError as error:
             return error
+        return path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fake_stages import Tally
 from lamp_clips import clip, decoded
-from local_ray import local_ray, stub_stages
+from local_ray import stub_stages
 from stub_model import COLOURS, DeadlyModel, SignedModel, lamp_bits
 
 from fearrefactor.core.policy import Effect, Policy, Rule
@@ -20,21 +20,15 @@ from fearrefactor.storage.manifest_file import RawRow
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from fearrefactor.core.report import VideoReport
     from fearrefactor.vision.segmenter import Segmenter
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("local_ray")]
 FILL_RED = Policy(rules=(Rule(classes=("red",), effect=Effect(kind="fill")),))
 RED = {"red": range(48)}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ray() -> Iterator[None]:
-    with local_ray():
-        yield
 
 
 def run(

@@ -27,12 +27,14 @@ pytestmark = [
 ]
 
 
-def mask(output: Path, *options: str) -> dict[str, Any]:
+def mask(output: Path, classes: str) -> dict[str, Any]:
     """What the entry point's own process reports of the clip."""
+    run_id = classes.replace(" ", "-").replace(",", "-")
     done = subprocess.run(
         [
             str(Path(sys.executable).parent / "fearrefactor"),
-            *("mask", str(CLIP), "--output", str(output), "--run-id", "run", *options),
+            *("mask", str(CLIP), "--output", str(output)),
+            *("--classes", classes, "--run-id", run_id),
         ],
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
@@ -41,9 +43,15 @@ def mask(output: Path, *options: str) -> dict[str, Any]:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    (report,) = pq.read_table(output / "runs" / "run" / "videos.parquet").to_pylist()
+    (report,) = pq.read_table(output / "runs" / run_id / "videos.parquet").to_pylist()
     assert str(output / report["output_key"]) in done.stdout
     return dict(report)
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One output for both tests: whichever runs second finds the detections of the first."""
+    return tmp_path_factory.mktemp("output")
 
 
 def packets(path: Path, kind: str) -> list[tuple[int | None, bytes]]:
@@ -63,9 +71,9 @@ def luma(path: Path, every: int) -> list[NDArray[Any]]:
         return [f.to_ndarray(format="gray") for i, f in enumerate(frames) if i % every == 0]
 
 
-def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path: Path) -> None:
-    report = mask(tmp_path, "--classes", "dog,person")
-    result = tmp_path / report["output_key"]
+def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(output: Path) -> None:
+    report = mask(output, "dog,person")
+    result = output / report["output_key"]
     assert (report["outcome"], report["n_frames"]) == ("masked", 289)
     assert report["n_masked_frames"] > 260
     assert times(result) == times(CLIP)
@@ -73,14 +81,14 @@ def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path:
     assert packets(result, "audio") == packets(CLIP, "audio")
 
     log = str(report["detections_key"])
-    sketch, checksum, _, _ = read_frames(tmp_path / log.replace("detections/", "frames/"))
-    seen, told = read_detections(tmp_path / log, sketch, checksum)
+    sketch, checksum, _, _ = read_frames(output / log.replace("detections/", "frames/"))
+    seen, told = read_detections(output / log, sketch, checksum)
     assert seen.frames.tolist() == list(range(289))
     assert told["n_frames"] == "289"
-    rows = pq.read_table(tmp_path / report["detections_key"]).to_pylist()
+    rows = pq.read_table(output / report["detections_key"]).to_pylist()
     assert {"dog", "person"} <= {row["class"] for row in rows}
 
-    plan, _ = read_plan(tmp_path / str(report["plan_key"]))
+    plan, _ = read_plan(output / str(report["plan_key"]))
     for index, (before, after) in enumerate(zip(luma(CLIP, 24), luma(result, 24), strict=True)):
         inside = np.zeros(before.shape, bool)
         for region in plan.regions[index * 24]:
@@ -96,9 +104,9 @@ def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(tmp_path:
         assert changed[inside].mean() > 2 * changed[~inside].mean()
 
 
-def test_a_clip_with_nothing_to_mask_is_copied_packet_for_packet(tmp_path: Path) -> None:
-    report = mask(tmp_path, "--classes", "teddy bear")
-    result = tmp_path / report["output_key"]
+def test_a_clip_with_nothing_to_mask_is_copied_packet_for_packet(output: Path) -> None:
+    report = mask(output, "teddy bear")
+    result = output / report["output_key"]
     assert (report["outcome"], report["n_frames"], report["n_masked_frames"]) == ("clean", 289, 0)
     assert packets(result, "video") == packets(CLIP, "video")
     assert packets(result, "audio") == packets(CLIP, "audio")

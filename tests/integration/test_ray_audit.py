@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from fake_stages import Tally
 from lamp_clips import clip, decoded
-from local_ray import local_ray, stub_stages
+from local_ray import stub_stages
 from stub_model import COLOURS, LampFinder, lamp_bits
 
 from fearrefactor.core.manifest import Row
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.report import VideoReport
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("local_ray")]
 #: So weak that the lamp is still seen through it.
 WEAK = {"kind": "blur", "strength": 0.01}
 
@@ -44,8 +44,7 @@ def test_workers_of_a_cluster_find_and_close_a_leak_in_what_other_workers_render
         finally:
             stages.stop()
 
-    with local_ray():
-        report = asyncio.run(do())
+    report = asyncio.run(do())
     assert (report.outcome, report.reason) == ("masked", None)
     # Made stronger the blur still glows, so that its box is filled in the third rendering.
     assert (report.n_leaks, report.n_audited_frames) == (2 * 36, 3 * 36)

@@ -159,6 +159,7 @@ def write_manifest(folder: Path, films: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_ray")
 def test_a_manifest_and_a_folder_are_done_by_a_ray_of_our_own(
     runs: Runs, films: Path, tmp_path: Path
 ) -> None:

@@ -197,6 +197,7 @@ def test_a_place_that_no_run_has_is_refused(run: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_ray")
 def test_actors_without_a_model_render_as_well(earlier: Earlier) -> None:
     earlier.film("a", "green")
     earlier.do()

@@ -6,7 +6,7 @@ import ray
 from fearrefactor.cluster.scheduler import ClusterSettings, connect, disconnect
 from fearrefactor.errors import InputError
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("no_ray")]
 NOBODY = "127.0.0.1:1"
 
 

@@ -8,22 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import ray
 from hands import Hand, LateHand
-from local_ray import local_ray
 
 from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.errors import FearRefactorError, MediaError, WorkerLostError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(120)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _ray() -> Iterator[None]:
-    with local_ray():
-        yield
+pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("local_ray")]
 
 
 def hand(kind: type[Hand] = Hand, *told: Any, slots: int = 1) -> Any:

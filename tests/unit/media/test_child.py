@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import synthetic
-from walk import LIMITS, RENDER, copied, everywhere, frames_of, index_of, rendered
+from walk import LIMITS, RENDER, copied, everywhere, expectation, frames_of, index_of, rendered
 
 from fearrefactor.core.letterbox import fit
 from fearrefactor.core.settings import CutSettings
@@ -54,7 +54,7 @@ def is_alive(pid: int) -> bool:
 @pytest.mark.parametrize("batch", [1, 5, 12, 100])
 def test_frames_of_all_segments_arrive_once_and_as_they_are(batch: int, tmp_path: Path) -> None:
     data = synthetic.b_frames()
-    numbers, pixels = [], []
+    numbers, pixels, checksums = [], [], []
     with MediaChild(io.BytesIO(data), tmp_path) as child:
         index = child.index(LIMITS, CUT)
         assert len(index.segments) == 4
@@ -63,8 +63,10 @@ def test_frames_of_all_segments_arrive_once_and_as_they_are(batch: int, tmp_path
                 assert len(found.frames) == len(found.pixels) <= batch
                 numbers += found.frames.tolist()
                 pixels.append(found.pixels.copy())
+                checksums += found.checksums.tolist()
     assert numbers == list(range(48))
     assert (np.concatenate(pixels) == expected_pixels(data, BOX)).all()
+    assert checksums == expectation(data, index, {}).checksums.tolist()
 
 
 def test_what_comes_through_a_child_is_what_this_process_would_have_made(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_what_comes_through_a_child_is_what_this_process_would_have_made(tmp_pat
         file.write_bytes(packets)
         result = child.assemble(index, [file], ALL, RENDER)
         with MediaChild(io.BytesIO(data), scratch) as other:
-            other.verify(index, result, LIMITS)
+            other.verify(result, expectation(data, here, plan), LIMITS)
         copy = child.assemble(index, [], ~ALL, RENDER)
         (tmp_path / "here").mkdir()
         assert copy.read_bytes() == copied(data, here, tmp_path / "here").read_bytes()
@@ -104,7 +106,7 @@ def test_a_sabotaged_result_is_caught_through_a_child_too(tmp_path: Path) -> Non
     with MediaChild(io.BytesIO(data), tmp_path) as child:
         index = child.index(LIMITS, CUT)
         with pytest.raises(FidelityError, match="frames: expected 48, the result has 47"):
-            child.verify(index, other, LIMITS)
+            child.verify(other, expectation(data, index, {}), LIMITS)
 
 
 @pytest.mark.parametrize(

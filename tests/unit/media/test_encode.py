@@ -93,7 +93,7 @@ def test_an_image_is_rendered_as_what_it_is(kind: str) -> None:
         ({"interlaced": True, "codec": "hevc"}, "interlaced video: libx265 cannot encode it w"),
         ({"interlaced": True, "codec": "vp9"}, "interlaced video: libvpx-vp9 cannot"),
         ({"alpha": True}, "transparency"),
-        ({"dolby_vision": True}, "Dolby Vision"),
+        ({"needs_dolby_vision": True}, "Dolby Vision"),
         ({"pix_fmt": "yuv420p12le"}, "pixel format yuv420p12le: libx264 cannot encode it; it ta"),
         ({"pix_fmt": "yuva420p"}, "pixel format yuva420p"),
         ({"codec": "gif", "pix_fmt": "bgra"}, "pixel format bgra"),
@@ -188,6 +188,28 @@ def test_the_header_of_rendered_gops_does_not_depend_on_their_rate_or_quality(
     assert sps[4] >> 3 == 0b00110  # ue(5): the id that the source leaves free
 
 
+@pytest.mark.parametrize(
+    ("quantiser", "told", "crf"), [(None, 20, 20), (7.2, 20, 11), (7.2, 5, 5), (34.8, 20, 20)]
+)
+def test_what_was_coded_finely_is_rendered_finely(
+    quantiser: float | None, told: int, crf: int
+) -> None:
+    info = video_info(quantiser=quantiser)
+    assert choose_encoder(info, RenderSettings(crf=told)).options["crf"] == str(crf)
+
+
+def test_no_gop_grows_to_more_than_half_as_much_again_but_for_the_smallest() -> None:
+    def cap(bit_rate: int, **changes: object) -> int:
+        return int(choose_encoder(video_info(**changes), RENDER, bit_rate).options["maxrate"])
+
+    assert cap(4_000_000) == 6_000_000
+    whole = choose_encoder(video_info(bit_rate=1_000_000), RENDER)
+    assert whole.options["maxrate"] == "1500000"
+    assert cap(10_000) == 200_000
+    assert cap(10_000, width_px=1920, height_px=1080, rate=Fraction(30)) == 1_244_160
+    assert cap(10_000, rate=Fraction(90_000)) == 200_000
+
+
 @pytest.mark.parametrize("level_idc", [0, 9, 10, 11, 62, 99, 255])
 def test_whatever_level_a_source_claims_it_is_rendered(level_idc: int) -> None:
     stream = H264Stream(profile="high", level_idc=level_idc, free_id=1, nal_length_bytes=4)
@@ -214,7 +236,7 @@ def test_rendered_gops_are_not_signed_by_x264_unless_decoders_rely_on_it(
 @pytest.mark.parametrize("order", ["tff", "bff"])
 @pytest.mark.parametrize("codec", ["h264", "mpeg2video", "mpeg4", "ffv1"])
 def test_two_fields_stay_two_fields_in_their_order(codec: str, order: str, tmp_path: Path) -> None:
-    info = video_info(codec=codec, interlaced=True)
+    info = video_info(codec=codec, interlaced=True, top_field_first=order == "tff")
     chosen = choose_encoder(info, RENDER)
     encoder = open_encoder(info, chosen)
     graph = av.filter.Graph()
@@ -244,6 +266,7 @@ def test_two_fields_stay_two_fields_in_their_order(codec: str, order: str, tmp_p
         assert shown["interlaced_frame"] == 1
         assert shown["top_field_first"] == (order == "tff")
     assert index.info.interlaced
+    assert index.info.top_field_first == (order == "tff")
 
 
 @pytest.mark.parametrize("codec", CODECS)

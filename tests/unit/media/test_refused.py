@@ -32,13 +32,23 @@ def test_half_a_picture_of_dolby_vision_is_refused_whatever_is_masked() -> None:
         index_of(tampered.dolby_vision(base_layer=False))
 
 
-def test_dolby_vision_is_copied_with_its_record_and_never_rendered(tmp_path: Path) -> None:
+def test_dolby_vision_is_copied_with_its_record_and_rendered_without(tmp_path: Path) -> None:
     data = tampered.dolby_vision()
     index = index_of(data)
     assert "Dolby Vision" in index.info.unusual
-    result = copied(data, index, tmp_path)
-    assert b"dvvC" in result.read_bytes()
-    with pytest.raises(UnsupportedError, match="Dolby Vision: its metadata describes"):
+    assert b"dvvC" in copied(data, index, tmp_path).read_bytes()
+    result = masked(data, index, everywhere(index), tmp_path).read_bytes()
+    assert b"dvvC" not in result
+    assert index_of(result).info.color_trc == index.info.color_trc
+
+
+def test_dolby_vision_that_nothing_else_can_show_is_copied_and_never_rendered(
+    tmp_path: Path,
+) -> None:
+    data = tampered.dolby_vision(plays_as=0)
+    index = index_of(data)
+    assert b"dvvC" in copied(data, index, tmp_path).read_bytes()
+    with pytest.raises(UnsupportedError, match="Dolby Vision: nothing can be shown without"):
         masked(data, index, everywhere(index), tmp_path)
 
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
+import av.filter
 import numpy as np
 import pytest
 import synthetic
@@ -13,12 +14,13 @@ import tampered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import number_of
+from values import video_info
 from walk import RENDER, everywhere, frames_of, index_of, masked, middle, psnr, rendered
 
 from fearrefactor.core.rle import encode
 from fearrefactor.errors import MediaError, UnsupportedError
 from fearrefactor.media.encode import choose_encoder, open_encoder
-from fearrefactor.media.render import render_segment
+from fearrefactor.media.render import mask_frame, render_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,7 +156,7 @@ def test_a_source_that_is_not_what_was_indexed_fails_and_yields_no_whole_segment
 def test_a_transparent_or_dolby_vision_film_is_refused_before_a_frame_is_encoded() -> None:
     data = synthetic.plain()
     task = index_of(data).tasks()[0]
-    for name in ("alpha", "dolby_vision"):
+    for name in ("alpha", "needs_dolby_vision"):
         told = dataclasses.replace(task, info=task.info.model_copy(update={name: True}))
         with pytest.raises(UnsupportedError):
             next(render_segment(io.BytesIO(data), told, {}, np.ones(1, bool), RENDER))
@@ -176,3 +178,17 @@ def with_exif(png: bytes, exif: bytes) -> bytes:
     check = zlib.crc32(b"eXIf" + exif)
     chunk = len(exif).to_bytes(4, "big") + b"eXIf" + exif + check.to_bytes(4, "big")
     return png[:33] + chunk + png[33:]
+
+
+def test_a_film_that_becomes_interlaced_on_its_way_is_refused() -> None:
+    info = video_info()
+    frame = av.VideoFrame(160, 96, "yuv420p")
+    frame.pts, frame.time_base = 512, info.time_base
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=160, height=96, format="yuv420p", time_base=info.time_base)
+    graph.link_nodes(source, graph.add("setfield", "tff"), graph.add("buffersink")).configure()
+    graph.push(frame)
+    fields = cast("av.VideoFrame", graph.pull())
+    with pytest.raises(UnsupportedError, match="interlaced from the frame at pts 512 on"):
+        mask_frame(fields, (), info)
+    assert mask_frame(fields, (), video_info(interlaced=True)) is fields

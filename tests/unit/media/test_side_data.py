@@ -91,6 +91,15 @@ def test_an_ordinary_frame_tells_of_no_light() -> None:
     assert content_light(frame) is None
 
 
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+def test_how_finely_a_film_is_coded_is_read_from_its_first_frame(pix_fmt: str) -> None:
+    for crf in (10, 20, 30):
+        data = synthetic.plain(pix_fmt=pix_fmt, n_frames=2, options={"crf": str(crf)})
+        assert index_of(data).info.quantiser == pytest.approx(crf, abs=3)
+    data = synthetic.plain(codec="mpeg4", n_frames=2)
+    assert index_of(data).info.quantiser is None
+
+
 def captions(data: bytes) -> list[bytes]:
     with av.open(io.BytesIO(data), "r") as container:
         return [bytes(frame.side_data["A53_CC"]) for frame in container.decode(video=0)]

@@ -9,17 +9,21 @@ import av
 import pytest
 import synthetic
 import tampered
-from walk import LIMITS, RENDER, copied, everywhere, index_of, masked, packed, rendered
+from walk import LIMITS, RENDER, everywhere, expectation, index_of, masked, packed, rendered
 
 from fearrefactor.errors import FidelityError
 from fearrefactor.media.assemble import assemble
+from fearrefactor.media.splice import Splice
 from fearrefactor.media.verify import verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from av.packet import Packet
+
+    from fearrefactor.core.video import VideoIndex
+    from fearrefactor.media.packets import EncodedPacket
 
 SOURCE = synthetic.Recipe(audio=("aac",), rotation_deg=90, chapters=("One", "Two"))
 
@@ -40,6 +44,8 @@ def remuxed(
     ):
         streams = [*found.streams.video[:1], *found.streams.audio]
         targets = {s.index: out.add_stream_from_template(s, opaque=True) for s in streams}
+        for stream in streams:
+            targets[stream.index].metadata.update(stream.metadata)
         if rotation is not None:
             target: Any = targets[streams[0].index]
             target.set_display_rotation(rotation)
@@ -63,7 +69,14 @@ def keep(_stream: int, _number: int, _packet: Packet[Any]) -> bool:
 def check(data: bytes, result: bytes, folder: Path) -> None:
     path = folder / "sabotaged"
     path.write_bytes(result)
-    verify(io.BytesIO(data), index_of(data), path, LIMITS)
+    verify(io.BytesIO(data), path, expectation(data, index_of(data), {}), LIMITS)
+
+
+def assembled(
+    data: bytes, index: VideoIndex, packets: Sequence[EncodedPacket], folder: Path
+) -> Path:
+    splice = Splice(index.info, index.gops, index.to_render(everywhere(index)), RENDER)
+    return assemble(io.BytesIO(data), splice, packed(packets, folder), folder)
 
 
 def drop(stream: int, number: int) -> Callable[[int, int, Packet[Any]], bool]:
@@ -153,14 +166,14 @@ def test_a_frame_that_does_not_decode_is_caught(tmp_path: Path) -> None:
     with av.open(io.BytesIO(data), "r") as container:
         victim = [bytes(p) for p in container.demux(video=0) if p.size][24]
     changed = data.replace(victim, victim[:40] + bytes(len(victim) - 40))
-    with pytest.raises(FidelityError, match="cannot be read back"):
+    with pytest.raises(FidelityError, match="packet 24 was to be copied: its bytes have changed"):
         check(data, changed, tmp_path)
 
 
 def test_a_copy_that_still_holds_hidden_frames_is_caught(tmp_path: Path) -> None:
     data = tampered.hidden_start()
-    with pytest.raises(FidelityError, match=r"hidden frames|frames: expected 42|time of frame"):
-        copied(data, index_of(data), tmp_path)
+    with pytest.raises(FidelityError, match=r"hidden frames"):
+        check(data, data, tmp_path)
 
 
 @pytest.mark.parametrize("keep_bytes", [9, 40, 60])
@@ -169,9 +182,9 @@ def test_a_rendered_packet_that_is_cut_short_is_caught(keep_bytes: int, tmp_path
     index = index_of(data)
     packets = rendered(data, index, everywhere(index))
     packets[5] = replace(packets[5], data=packets[5].data[:keep_bytes])
-    path = assemble(io.BytesIO(data), index.info, packed(packets, tmp_path), RENDER, tmp_path)
+    path = assembled(data, index, packets, tmp_path)
     with pytest.raises(FidelityError, match="cannot be read back"):
-        verify(io.BytesIO(data), index, path, LIMITS)
+        verify(io.BytesIO(data), path, expectation(data, index, everywhere(index)), LIMITS)
 
 
 @pytest.mark.parametrize("number", [0, 13, 47])
@@ -180,9 +193,9 @@ def test_a_rendered_packet_at_another_time_is_caught(number: int, tmp_path: Path
     index = index_of(data)
     packets = rendered(data, index, everywhere(index))
     packets[number] = replace(packets[number], pts=packets[number].pts + 3)
-    path = assemble(io.BytesIO(data), index.info, packed(packets, tmp_path), RENDER, tmp_path)
+    path = assembled(data, index, packets, tmp_path)
     with pytest.raises(FidelityError, match="time of frame"):
-        verify(io.BytesIO(data), index, path, LIMITS)
+        verify(io.BytesIO(data), path, expectation(data, index, everywhere(index)), LIMITS)
 
 
 def test_what_is_not_carried_may_not_stand_in_a_result(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 class Batch:
     frames: NDArray[np.int64]
     pixels: NDArray[np.uint8]
+    checksums: NDArray[np.uint32]
 
 
 class Screen:
@@ -54,7 +55,8 @@ class Screen:
         while first < end:
             n = min(batch, end - first)
             self.batches.append(n)
-            yield Batch(np.arange(first, first + n), pixels[:n])
+            frames = np.arange(first, first + n)
+            yield Batch(frames, pixels[:n], frames.astype(np.uint32) + 7)
             first += n
 
 
@@ -84,6 +86,7 @@ def test_every_frame_of_the_segment_is_inspected_in_batches_of_the_given_size() 
     screen = Screen()
     found = detect_segment(screen, task_of(160, 96), BlindModel(), batch=4)
     assert found.frames.tolist() == list(range(10, 20))
+    assert found.checksum.tolist() == list(range(17, 27))
     assert screen.batches == [4, 4, 2]
     assert len(found) == 0
 

@@ -98,7 +98,9 @@ def test_what_is_read_is_what_was_written_to_the_bit(
 ) -> None:
     monkeypatch.setattr(detection_log, "ROWS_PER_GROUP", 64)
     written = seen(n)
-    found, said = read_detections(write(tmp_path / "d.parquet", written), written.sketch, written.checksum)
+    found, said = read_detections(
+        write(tmp_path / "d.parquet", written), written.sketch, written.checksum
+    )
     for name in ("frames", "sketch", "checksum", "frame", "class_id", "score", "box", "surround"):
         before, after = getattr(written, name), getattr(found, name)
         assert after.dtype == before.dtype

@@ -1,0 +1,26 @@
+"""The environment of a media child: what it needs, and nothing that it could give away."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+#: What a child needs of its parent's environment; everything else, credentials first, stays here.
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+
+
+def child_environment() -> dict[str, str]:
+    """Variables by name: no credential is among them."""
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": str(_PACKAGE_ROOT),
+        "PYTHONUNBUFFERED": "1",
+        # Frames and encoders come and go by the megabyte: give them back at once, or the heap of a
+        # child that renders a long video grows by half.
+        "MALLOC_MMAP_THRESHOLD_": "1048576",
+        "MALLOC_TRIM_THRESHOLD_": "1048576",
+        "SVT_LOG": "1",
+        "OMP_NUM_THREADS": "1",
+    }
