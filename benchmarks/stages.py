@@ -128,6 +128,8 @@ def one_run(clip: Path, model: Segmenter, policy: Policy) -> dict[str, float]:
         with clock.stage("decide"):
             plan = decide(seen, policy, model.card, index.canvas)
         packets = Path(folder) / "0.packets"
+        ends = [*index.pts[1:].tolist(), task.segment.end_pts]
+        next_pts = dict(zip(index.pts.tolist(), ends, strict=True))
         encoder = open_encoder(index.info, choose_encoder(index.info, settings))
         decoder = segment_frames(file, task)
         with packets.open("wb") as out:
@@ -142,9 +144,11 @@ def one_run(clip: Path, model: Segmenter, policy: Policy) -> dict[str, float]:
                         masked.pict_type = PictureType.I if begins else PictureType.NONE
                 with clock.stage("encode"):
                     for packet in encoder.encode(masked):
-                        data = bytes(packet)
-                        keyframe = packet.is_keyframe
-                        out.write(EncodedPacket(packet.pts or 0, 1, keyframe, data).pack())
+                        pts = packet.pts or 0
+                        told = EncodedPacket(
+                            pts, next_pts[pts] - pts, packet.is_keyframe, bytes(packet)
+                        )
+                        out.write(told.pack())
                 if masked is None:
                     break
         whole = np.ones(len(index.gops), bool)

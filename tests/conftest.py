@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Where this is set, each of the many processes that tests start compiles torch anew: 5 s of a core.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+# Small networks on a busy machine run ten times longer with a thread per core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: A deadline for each example measures how busy the machine is.
 settings.register_profile("shared machine", deadline=None)

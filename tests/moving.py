@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.detections import Detections
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.shapes import FINE
-from fearrefactor.core.video import Canvas
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.policy import Always, Policy
-    from fearrefactor.core.video import Canvas
 
 #: Cells along each side of the masks; shares of 1/10, 1/16 and 1/20 fall on an edge.
 _CELLS: Final = 160

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.policy import Policy, Rule
-    from fearrefactor.core.video import Canvas
 
 _WHOLE_FRAME = encode(np.ones((1, 1, 1), np.uint8))[0]
 # What a background is blurred by: as if it were an object of this share of the picture's size.

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.leaks import Leak
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.rle import Mask
-    from fearrefactor.core.video import Canvas
 
 #: By how much of an object's size its mask is widened where its effect is made stronger, so many
 #: times, and its box where that is filled: nothing of its outline is to be left.

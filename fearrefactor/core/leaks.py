@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import MaskPlan, Region
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.rle import Mask
-    from fearrefactor.core.video import Canvas
 
 AuditMode = Literal["none", "sampled", "all"]
 _MODES: Final[tuple[AuditMode, ...]] = ("none", "sampled", "all")

@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fearrefactor.core.video import Canvas
+    from fearrefactor.core.canvas import Canvas
 
 _COLUMNS: Final = 64
 _ROWS: Final = 36

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.outline import Outline, Tracing
     from fearrefactor.core.policy import Effect, Rule
     from fearrefactor.core.shapes import Shape
-    from fearrefactor.core.video import Canvas
 
 # Effects follow an object's size, but not its every twitch: the largest within so many seconds.
 _STEADY_SIZE_S = 1.0

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.plan import MaskPlan, Region
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.rle import Mask
-    from fearrefactor.core.video import Canvas
 
 #: Masked there although nothing was seen there with the policy's confidence.
 _UNSEEN: Final = frozenset({"continued", "bridged", "extended", "doubt"})

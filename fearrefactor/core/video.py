@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.hdr import ContentLight, MasteringDisplay  # noqa: TC001 - pydantic
 from fearrefactor.core.timeline import Ratio, Span, seconds
 
@@ -52,7 +53,7 @@ class H264Stream(BaseModel):
 class VideoInfo(BaseModel):
     """Properties of a source and of the one video stream that is masked.
 
-    ``brand`` is the kind of an MP4, as "isom", or "qt" for QuickTime's own.
+    ``brand`` tells formats of a family apart: "qt" for QuickTime's own, "webm", "matroska".
     ``width_px`` and ``height_px`` are coded sizes; ``upright_*`` are after the display matrix.
     ``rotation_deg`` is how far the picture is to be turned clockwise to stand upright.
     ``whole_because`` says why rendered GOPs cannot stand beside copied ones; empty if they can.
@@ -193,30 +194,6 @@ class SegmentTask:
         segment = _segment(self.segment.index, gops, self.segment.first_gop + first)
         start = int(gops.first_frame[0]) - self.segment.first_frame
         return SegmentTask(self.info, segment, self.pts[start : start + segment.n_frames], gops)
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """What masks are laid on: the upright picture's size and the time of each frame.
-
-    ``times_s``: ``(n_frames,)`` float64, ascending, seconds from the video's first frame.
-    """
-
-    width_px: int
-    height_px: int
-    times_s: NDArray[np.float64]
-
-    @property
-    def n_frames(self) -> int:
-        """How many frames are presented."""
-        return int(self.times_s.size)
-
-    @property
-    def frames_per_s(self) -> float:
-        """On average over the video; 0 for a picture."""
-        if self.n_frames < 2:
-            return 0.0
-        return float((self.n_frames - 1) / (self.times_s[-1] - self.times_s[0]))
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from fearrefactor.storage.s3 import S3Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
-    from fearrefactor.core.video import Canvas, VideoInfo
+    from fearrefactor.core.video import VideoInfo
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.vision.segmenter import Segmenter
 

@@ -171,12 +171,8 @@ class MediaChild:
         pixels = np.frombuffer(shared, np.uint8).reshape(shape)  # it keeps the mapping alive
         self._say({**head, "box": box.as_dict(), "batch": batch}, *buffers)
         half = done = 0
-        while True:
-            told, buffers = self._hear()
-            n = int(told["n"])
-            if not n:
-                break
-            checksums = np.frombuffer(buffers[0], np.uint32)
+        while n := int((told := self._hear())[0]["n"]):
+            checksums = np.frombuffer(told[1][0], np.uint32)
             if not 0 < n <= min(batch, len(expected) - done) or len(checksums) != n:
                 raise MediaError(
                     f"expected up to {min(batch, len(expected) - done)} frames, "
@@ -235,10 +231,7 @@ class MediaChild:
         return Path(self._folder.name) / Path(answer["name"]).name
 
     def verify(self, result: Path, expected: Expected, limits: Limits) -> None:
-        """Hold a result, made by another child, against the source and the plan.
-
-        The child asks for the regions of one segment after the other.
-        """
+        """Hold a result, made by another child, against the source and the plan."""
         index, regions = expected.index, expected.regions
         head = {
             "info": index.info.model_dump(mode="json"),
@@ -252,7 +245,7 @@ class MediaChild:
         arrays = (index.pts, expected.checksums, masked)
         buffers = [index.gops.as_bytes(), *(array.tobytes() for array in arrays)]
         answer, _ = self._ask({"do": "verify", **head}, *buffers)
-        while "segment" in answer:
+        while "segment" in answer:  # the plan of one segment after the other
             asked = index.segments[int(answer["segment"])]
             here = range(asked.first_frame, asked.end_frame)
             told = {frame: regions[frame] for frame in here if frame in regions}

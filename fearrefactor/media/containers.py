@@ -64,7 +64,7 @@ def output_format(info: VideoInfo, video_codec: str, *, copied: bool = False) ->
 def _own(info: VideoInfo, codecs: set[str], *, copied: bool) -> OutputFormat | None:
     if copied and info.container in _ONLY_COPIED:
         return _ONLY_COPIED[info.container]
-    if info.container == "matroska" and codecs <= _WEBM_CODECS:
+    if info.brand == "webm" and codecs <= _WEBM_CODECS:
         return OutputFormat("webm", ".webm")
     return _KEPT.get(info.container)
 

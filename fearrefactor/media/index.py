@@ -35,7 +35,7 @@ from fearrefactor.media.side_data import (
     quantiser,
     top_field_first,
 )
-from fearrefactor.media.source import IMAGE_FORMATS, Source, open_source, size_of
+from fearrefactor.media.source import IMAGE_FORMATS, Source, head_of, open_source, size_of
 from fearrefactor.media.streams import codec_name, describe, main_video
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
         MediaError: ``empty_file``, ``not_a_video``, ``no_video_stream``, ``truncated``,
             ``decode_error``; LimitError, UnsupportedError.
     """
-    size_bytes = size_of(source)
+    size_bytes, head = size_of(source), head_of(source)
     container, format_name = open_source(source)
     with container:
         stream = main_video(container)
@@ -86,7 +86,7 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
     refuse_entries(entries)
     container, _ = open_source(source)
     with container:
-        info = _describe(container, format_name, packets, size_bytes)
+        info = _describe(container, format_name, packets, size_bytes, head)
     info = _with_dolby_vision(info, entries)
     info = info.model_copy(update={"whole_because": _whole_because(info, packets.sets)})
     pts = np.array(packets.pts, np.int64)
@@ -177,7 +177,7 @@ def _check_complete(container: InputContainer, packets: _Packets, n_promised: in
 
 
 def _describe(
-    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int
+    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int, head: bytes
 ) -> VideoInfo:
     stream = main_video(container)
     context = stream.codec_context
@@ -194,7 +194,7 @@ def _describe(
     tags = stream.metadata
     return VideoInfo(
         container=format_name,
-        brand=container.metadata.get("major_brand", "").strip(),
+        brand=_brand(container, head),
         is_image=format_name in IMAGE_FORMATS,
         codec=codec,
         stream_index=stream.index,
@@ -226,6 +226,14 @@ def _describe(
         quantiser=quantiser(frame) if codec == "h264" else None,
         dolby_vision=has_dolby_vision(frame),
     )
+
+
+def _brand(container: InputContainer, head: bytes) -> str:
+    """How a file calls itself among its family of formats."""
+    if container.format.name.startswith("matroska"):
+        at = head.find(b"\x42\x82")  # its DocType (RFC 8794, 11.2.6), behind a length
+        return "webm" if b"webm" in head[at : at + 16] else "matroska"
+    return container.metadata.get("major_brand", "").strip()
 
 
 def _with_dolby_vision(info: VideoInfo, entries: Sequence[SampleEntry]) -> VideoInfo:

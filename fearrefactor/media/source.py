@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IMAGE_FORMATS = {"jpeg_pipe": ".jpg", "png_pipe": ".png", "bmp_pipe": ".bmp", "webp_pipe": ".webp"}
 _IO_BUFFER_BYTES = 1 << 18
+_HEAD_BYTES = 512
 
 
 class Source(Protocol):
@@ -42,6 +43,14 @@ def size_of(source: Source) -> int:
     size = source.seek(0, io.SEEK_END)
     source.seek(0)
     return size
+
+
+def head_of(source: Source) -> bytes:
+    """The first bytes of a source, by which formats are told apart."""
+    source.seek(0)
+    head = source.read(_HEAD_BYTES) or b""
+    source.seek(0)
+    return head
 
 
 def sniff(head: bytes) -> str | None:
@@ -79,9 +88,7 @@ def open_source(source: Source) -> tuple[InputContainer, str]:
     Raises:
         MediaError: ``empty_file``, or ``not_a_video`` when it is none of the formats taken here.
     """
-    source.seek(0)
-    head = source.read(512) or b""
-    source.seek(0)
+    head = head_of(source)
     if not head:
         raise MediaError("the file has 0 bytes", code="empty_file")
     name = sniff(head)

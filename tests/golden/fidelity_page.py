@@ -28,9 +28,9 @@ Debian's ffprobe and ffmpeg, an older version of FFmpeg and another build than w
 - Every sound and subtitle track packet for packet, with its language, its title, its times and what
   a player is to skip at its start.
 - Chapters and the film's title; which tracks are the default ones.
-- The container where it is MP4, Matroska, WebM or MPEG-TS. Matroska is called WebM where all that
-  is in it may stand in a WebM. Other films end in MP4 or, if it cannot hold their tracks, in MOV or
-  Matroska.
+- The container of MP4, MOV, Matroska, WebM and MPEG-TS. AVI, FLV, Ogg and WMV stay what they are
+  when they are copied; what is rendered of them goes into MP4 or, if that cannot hold the tracks
+  beside the picture, into MOV, Matroska or WMV.
 
 ## What is removed
 From clean videos too, because it would show what is masked elsewhere, or who filmed it and where:
@@ -41,9 +41,9 @@ From clean videos too, because it would show what is masked elsewhere, or who fi
 
 ## What is refused
 What cannot be kept is refused by name (`failed: unsupported`), never lost in silence: transparency
-and Dolby Vision in what is to be rendered, encrypted samples, pictures that change their size on
-the way, two frames at one time. A file that cannot be read to its end is refused, too (`truncated`,
-`decode_error`).
+in what is to be rendered, Dolby Vision that no screen can show without its metadata, encrypted
+samples, pictures that change their size on the way, two frames at one time. A file that cannot be
+read to its end is refused, too (`truncated`, `decode_error`).
 
 ## How a video is spliced
 A video is a run of closed GOPs: pictures that decode without any from before or after. A GOP in
@@ -96,8 +96,11 @@ def _row(name: str, *cells: str) -> str:
 
 
 def _outcomes(walked: Walked) -> list[str]:
-    clean, masked = walked.results["clean"], walked.results["masked"]
-    out = [clean.suffix if isinstance(clean, Path) else _refused(clean)]
+    clean, masked = walked.results.get("clean"), walked.results["masked"]
+    if clean is None:
+        out = ["rendered whole, without the hidden frames"]
+    else:
+        out = [clean.suffix if isinstance(clean, Path) else _refused(clean)]
     if not isinstance(masked, Path):
         return [*out, _refused(masked)]
     n_gops = len(walked.index.gops)

@@ -112,7 +112,7 @@ OUTCOMES: dict[str, Good | Bad] = {
     "torchcodec/animated.gif": _gif("an animation", 4),
     "torchcodec/frame_exceeds_screen.gif": _gif("a frame larger than its screen", 1),
     "torchcodec/transparent.gif": _gif("transparent", 1),
-    "torchcodec/av1_video.mkv": _webm("AV1", 125),
+    "torchcodec/av1_video.mkv": Good("AV1", 125, ".mkv", ".mkv"),
     "torchcodec/bt2020_10bit.mp4": Good("HEVC 10 bit, BT.2020", 60),
     "torchcodec/discard_first_keyframe.mp4": Good("an edit list hides 5 frames", 25, n_hidden=5,
                                                   spliced=True),
@@ -133,4 +133,4 @@ OUTCOMES: dict[str, Good | Bad] = {
     "torchcodec/testsrc2_odd_height_and_width_vp9.mp4": Good("VP9 in MP4, odd size", 25),
     "torchcodec/testsrc2_vp8.webm": _webm("VP8", 30),
 }  # fmt: skip
-SLOW = {"androidx-media/sample_edit_list.mp4"}  # 1080p HEVC, rendered twice
+SLOW = {"androidx-media/sample_edit_list.mp4"}  # 1080p HEVC

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 N_MASKED = 3
 #: Pictures as small as this are looked at.
 SMALL = 40, 24
-WAYS = ("clean", "masked", "covered")
+#: Of the films that are spliced these are also masked in all frames; films of one GOP always are
+#: rendered in that way.
+COVERED = {"fragmented.mp4", "rotate90_display_matrix.mp4", "subs_movtext.mp4"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Walked:
     """What comes of a file: a result for each way, or the error that refused it.
 
     The ways are ``clean`` with nothing masked, ``masked`` with a few frames in its middle masked,
-    and ``covered`` with all frames masked, where that is rendered in another way.
+    and ``covered`` with all frames masked.
     """
 
     source: Path
@@ -84,7 +86,8 @@ class Walked:
     @cached_property
     def results(self) -> dict[str, Path | FearRefactorError]:
         """What came of it, by way."""
-        ways = WAYS if self.copied_frames("masked") else WAYS[:2]
+        ways = ["clean"] if self.copied_frames("clean") else []  # else all is rendered anyhow
+        ways += ["masked", "covered"] if self.source.name in COVERED else ["masked"]
         return {way: self._go(way) for way in ways}
 
     @property

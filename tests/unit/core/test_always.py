@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fearrefactor.core.always import always_regions
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.policy import Always, Effect, Policy
-from fearrefactor.core.video import Canvas
 
 WIDTH_PX, HEIGHT_PX = 320, 180
 shares = st.floats(0, 1)

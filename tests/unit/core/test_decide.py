@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from values import CARD, detections, frame_by_frame
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.decide import decide
 from fearrefactor.core.detections import Detections, join
 from fearrefactor.core.policy import Policy, Rule
-from fearrefactor.core.video import Canvas
 from fearrefactor.errors import PolicyError
 
 if TYPE_CHECKING:

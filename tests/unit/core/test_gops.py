@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,8 +20,7 @@ def test_a_gop_is_dirty_exactly_if_one_of_its_frames_is_masked(
 ) -> None:
     edges = np.cumsum([0, *lengths]).tolist()
     expected = [
-        any(first <= frame < end for frame in masked)
-        for first, end in zip(edges[:-1], edges[1:], strict=True)
+        any(first <= frame < end for frame in masked) for first, end in itertools.pairwise(edges)
     ]
     assert gops_of(lengths).dirty(masked).tolist() == expected
 
@@ -65,4 +66,4 @@ def test_runs_cover_exactly_what_is_flagged(flags: list[bool]) -> None:
     found = runs(np.array(flags, bool))
     covered = [index for first, end in found for index in range(first, end)]
     assert covered == [index for index, flag in enumerate(flags) if flag]
-    assert all(one[1] < other[0] for one, other in zip(found, found[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in itertools.pairwise(found))

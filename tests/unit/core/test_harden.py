@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from values import CARD, detections
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.decide import decide
 from fearrefactor.core.harden import changed_frames, harden
 from fearrefactor.core.leaks import find_leaks
 from fearrefactor.core.policy import Effect, Policy, Rule
-from fearrefactor.core.video import Canvas
 
 if TYPE_CHECKING:
     from fearrefactor.core.detections import Detections

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from values import CARD, detections
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.leaks import find_leaks, frames_to_audit, modes_as_close
 from fearrefactor.core.plan import MaskPlan, Provenance, Region
 from fearrefactor.core.policy import Effect, Keep, Policy, Rule
 from fearrefactor.core.rle import encode
-from fearrefactor.core.video import Canvas
 
 if TYPE_CHECKING:
     from fearrefactor.core.detections import Detections

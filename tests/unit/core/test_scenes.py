@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.scenes import SKETCH, scenes_of, sketch, surrounds
-from fearrefactor.core.video import Canvas
 
 HEIGHT, WIDTH = 144, 256
 BLOCK = 16

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.plan import MaskPlan, Region
 from fearrefactor.core.policy import Effect, Policy
 from fearrefactor.core.rle import encode
 from fearrefactor.core.verdict import review_reasons
-from fearrefactor.core.video import Canvas
 
 N_FRAMES = 100
 CANVAS = Canvas(320, 180, np.arange(N_FRAMES) / 10)

@@ -113,6 +113,13 @@ def test_frames_that_an_edit_list_hides_are_not_counted_as_frames() -> None:
     )
 
 
+def test_a_gop_that_an_edit_list_hides_as_a_whole_is_not_taken_for_a_missing_one() -> None:
+    film = tampered.hidden_start(12)
+    index = index_of(film)
+    assert (index.n_frames, index.info.n_hidden_frames) == (36, 0)
+    assert [number_of(frame) for frame in frames_of(film, index)] == list(range(12, 48))
+
+
 def test_hidden_frames_of_vp8_are_packets_and_no_frames() -> None:
     index = index_of(made("webm_vp8"))
     assert (index.n_frames, index.n_packets) == (47, 48)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.plan import Region
     from fearrefactor.core.report import VideoReport
     from fearrefactor.core.video import SegmentTask
@@ -82,10 +83,14 @@ def worker(tmp_path: Path, scratch: Path) -> Iterator[VideoWorker]:
 
 
 def run(
-    worker: VideoWorker, source: Path, policy: Policy = FILL_RED, stages: Stages | None = None
+    worker: VideoWorker,
+    source: Path,
+    policy: Policy = FILL_RED,
+    stages: Stages | None = None,
+    audit: AuditMode | None = None,
 ) -> VideoReport:
     steps = stages or InlineStages(worker, LampFinder().card, "stub")
-    context = RunContext(worker._settings, steps, Tally(), {})
+    context = RunContext(replace(worker._settings, audit=audit), steps, Tally(), {})
     return asyncio.run(VideoRun(Row(1, "film", str(source)), policy, context).run())
 
 
@@ -218,11 +223,21 @@ class SpoilingStages(InlineStages):
         return path, seconds
 
 
+#: Who looks first names it: the verifier, or the audit before it.
+NAMED = {
+    ("none", "late"): "time of frame",
+    ("none", "zeroes"): "cannot be read back",
+    ("all", "late"): "expected a whole frame of segment 2 at pts",
+    ("all", "zeroes"): "what was rendered cannot be decoded",
+}
+
+
+@pytest.mark.parametrize("audit", ["none", "all"])
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda packet: replace(packet, pts=packet.pts + 100), "time"),
-        (lambda packet: replace(packet, data=bytes(len(packet.data))), "cannot be read back"),
+        (lambda packet: replace(packet, pts=packet.pts + 100), "late"),
+        (lambda packet: replace(packet, data=bytes(len(packet.data))), "zeroes"),
     ],
     ids=["late", "zeroes"],
 )
@@ -230,12 +245,14 @@ def test_nothing_is_published_when_the_result_is_not_what_it_should_be(
     worker: VideoWorker,
     source: Path,
     tmp_path: Path,
+    *,
     spoil: Spoil,
     said: str,
+    audit: AuditMode,
 ) -> None:
-    report = run(worker, source, stages=SpoilingStages(worker, spoil))
+    report = run(worker, source, stages=SpoilingStages(worker, spoil), audit=audit)
     assert (report.outcome, report.code) == ("failed", FidelityError.code)
-    assert said in str(report.reason)
+    assert NAMED[audit, said] in str(report.reason)
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 

@@ -195,7 +195,9 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run_it(tmp_pat
     assert marker.exists()
 
 
-def test_a_constructor_of_ultralytics_that_evaluates_strings_is_not_called(tmp_path: Path) -> None:
+def test_a_constructor_of_ultralytics_that_evaluates_strings_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     marker = tmp_path / "marker"
     made = description("yolo26")
     made["activation"] = (
@@ -203,6 +205,8 @@ def test_a_constructor_of_ultralytics_that_evaluates_strings_is_not_called(tmp_p
     )
     with quiet_import():
         from ultralytics.nn.tasks import SegmentationModel
+    # its own switch is set for good by whoever imports it first: here it would evaluate
+    monkeypatch.setattr("ultralytics.nn.tasks.SAFE_LOAD", False)
     path = tmp_path / "evil.pt"
     torch.save({"model": RunsOnLoad(SegmentationModel, made)}, path)
     with pytest.raises(ModelError, match=r"evil\.pt"):
