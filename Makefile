@@ -37,10 +37,11 @@ clean:
 	rm -rf $(VENV) $(OUT)
 
 # uv installs in half a minute what takes pip several; pip stays, because models come from wheels.
+# Compiled at once: workers of Ray would each compile thousands of modules for themselves.
 $(VENV)/ready: pyproject.toml overrides.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is too old: Python 3.11 or newer is needed; make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --override overrides.txt --editable . --group dev
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --override overrides.txt --editable . --group dev
 	@touch $@
