@@ -201,6 +201,19 @@ def captioned(codec: str = "h264") -> bytes:
     return file.getvalue()
 
 
+def shaped() -> bytes:
+    """H.264 whose every frame says that only its middle is active (ATSC A/53, part 4, 6.2.4)."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(plain(n_frames=14)), "r") as found, av.open(file, "w", "mp4") as out:
+        stream = out.add_stream_from_template(found.streams.video[0], opaque=True)
+        for packet in found.demux(video=0):
+            if packet.size:
+                nal = b"\x06\x04\x09\xb5\0\x31DTG1\x41\xf9\x80"
+                data = len(nal).to_bytes(4, "big") + nal + bytes(packet)
+                out.mux_one(_packet(data, stream, packet))
+    return file.getvalue()
+
+
 def caption(number: int) -> bytes:
     """The captions of a frame: two letters for each field."""
     letters = bytes([0x80 + number % 64, 0x20 + number % 64])

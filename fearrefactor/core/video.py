@@ -57,8 +57,8 @@ class VideoInfo(BaseModel):
     ``width_px`` and ``height_px`` are coded sizes; ``upright_*`` are after the display matrix.
     ``rotation_deg`` is how far the picture is to be turned clockwise to stand upright.
     ``whole_because`` says why rendered GOPs cannot stand beside copied ones; empty if they can.
-    ``needs_dolby_vision``: nothing can be shown without that metadata. ``quantiser`` is the mean
-    one of the first frame.
+    ``needs_dolby_vision``: nothing can be shown without that metadata. ``left_behind`` names what
+    rendered frames lose. ``quantiser`` is the mean one of the first frame.
     ``quantiser`` is the mean of the first frame of H.264: the larger, the coarser it is coded.
     """
 
@@ -96,6 +96,7 @@ class VideoInfo(BaseModel):
     content_light: ContentLight | None = None
     dolby_vision: bool = False
     needs_dolby_vision: bool = False
+    left_behind: tuple[str, ...] = ()
     brand: str = ""
     quantiser: float | None = None
 

@@ -31,6 +31,7 @@ from fearrefactor.media.side_data import (
     content_light,
     display_matrix,
     has_dolby_vision,
+    left_behind,
     mastering_display,
     quantiser,
     top_field_first,
@@ -225,6 +226,7 @@ def _describe(
         content_light=content_light(frame),
         quantiser=quantiser(frame) if codec == "h264" else None,
         dolby_vision=has_dolby_vision(frame),
+        left_behind=() if format_name in IMAGE_FORMATS else left_behind(frame, codec),
     )
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from av.sidedata.sidedata import SideData, SideDataContainer
     from av.video.frame import VideoFrame
 
+#: Codecs whose encoders write closed captions again.
+_CAPTIONED = frozenset({"h264", "hevc", "mpeg2video"})
 _N_MASTERING = 22  # ten fractions of two numbers, and two flags
 
 
@@ -76,6 +78,20 @@ def quantiser(frame: VideoFrame) -> float | None:
 def has_dolby_vision(frame: VideoFrame) -> bool:
     """Whether the frame carries Dolby Vision's own description of its picture."""
     return _of(frame, "DOVI_RPU_BUFFER") is not None or _of(frame, "DOVI_METADATA") is not None
+
+
+def left_behind(frame: VideoFrame, codec: str) -> tuple[str, ...]:
+    """What no encoder here writes again, by its name."""
+    names = {
+        "DYNAMIC_HDR_PLUS": "HDR10+ metadata",
+        "DYNAMIC_HDR_VIVID": "HDR Vivid metadata",
+        "AMBIENT_VIEWING_ENVIRONMENT": "ambient viewing environment",
+        "AFD": "active format description",
+        "ICC_PROFILE": "colour profile",
+    }
+    if codec not in _CAPTIONED:
+        names["A53_CC"] = "closed captions"
+    return tuple(name for kind, name in names.items() if _of(frame, kind) is not None)
 
 
 def top_field_first(frame: VideoFrame) -> bool:

@@ -63,6 +63,7 @@ class Splice:
         entry = sample_entry(output.format.name, self.codec, source.codec_context.codec_tag)
         if entry is not None:
             stream.codec_context.codec_tag = entry
+        stream.codec_context.sample_aspect_ratio = info.sample_aspect_ratio  # the container's
         if output.format.name in {"matroska", "webm"}:  # how long a frame lasts follows from it
             stream.codec_context.framerate = source.average_rate or info.rate
         if encoder is None:

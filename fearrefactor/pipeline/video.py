@@ -223,8 +223,9 @@ class VideoRun:
         self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
         if rendered.any() and index.info.whole_because and not index.info.is_image:
             self._report["notes"].append(f"rendered whole: {index.info.whole_because}")
-        if rendered.any() and index.info.dolby_vision:
-            self._report["notes"].append("left out: Dolby Vision metadata, which shows no masks")
+        lost = [*index.info.left_behind, *(["Dolby Vision"] if index.info.dolby_vision else [])]
+        if rendered.any() and lost:
+            self._report["notes"].append(f"not in rendered frames: {', '.join(lost)}")
         if masked.still_found is not None and self._policy.on_leak == "fail":
             raise LeakError(masked.still_found)
         if masked.n_leaks:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -9,7 +10,18 @@ import pytest
 import synthetic
 import tampered
 from synthetic import GPS, OWNER
-from walk import RENDER, copied, everywhere, frames_of, index_of, linear, masked, packed, rendered
+from walk import (
+    RENDER,
+    copied,
+    everywhere,
+    frames_of,
+    index_of,
+    linear,
+    masked,
+    middle,
+    packed,
+    rendered,
+)
 
 from fearrefactor.errors import FidelityError
 from fearrefactor.media.assemble import assemble
@@ -211,3 +223,23 @@ def test_a_subtitle_that_ends_is_ended_once(tmp_path: Path) -> None:
             lines = [bytes(packet) for packet in container.demux(subtitles=0) if packet.size]
             counts.append(lines.count(b"\0\0"))
     assert counts == [2, 3]  # between the lines, and behind the last one
+
+
+@pytest.mark.parametrize("muxer", ["mp4", "mov"])
+def test_a_shape_of_pixels_that_only_the_container_tells_stays(muxer: str, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    source = synthetic.plain()
+    with av.open(io.BytesIO(source), "r") as found, av.open(file, "w", format=muxer) as out:
+        stream = out.add_stream_from_template(found.streams.video[0], opaque=True)
+        stream.codec_context.sample_aspect_ratio = Fraction(5, 4)
+        for packet in found.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux_one(packet)
+    index = index_of(file.getvalue())
+    assert index.info.sample_aspect_ratio == Fraction(5, 4)
+    for path in (
+        copied(file.getvalue(), index, tmp_path),
+        masked(file.getvalue(), index, {5: (middle(),)}, tmp_path),
+    ):
+        assert index_of(path.read_bytes()).info.sample_aspect_ratio == Fraction(5, 4)

@@ -113,3 +113,9 @@ def test_closed_captions_stay_at_their_frames(codec: str, tmp_path: Path) -> Non
     assert captions(data) == [tampered.caption(n) for n in range(index.n_frames)]
     result = masked(data, index, everywhere(index), tmp_path)
     assert captions(result.read_bytes()) == captions(data)
+
+
+def test_what_no_encoder_writes_again_is_named() -> None:
+    assert index_of(tampered.shaped()).info.left_behind == ("active format description",)
+    assert index_of(tampered.captioned()).info.left_behind == ()
+    assert index_of(synthetic.plain()).info.left_behind == ()

@@ -95,6 +95,13 @@ def test_a_video_that_cannot_be_spliced_is_rendered_whole_and_says_why() -> None
     assert "rendered whole: av1 is not spliced" in report.notes
 
 
+def test_what_rendered_frames_lose_is_said_where_frames_are_rendered() -> None:
+    info = {"left_behind": ("HDR10+ metadata",), "dolby_vision": True}
+    told = "not in rendered frames: HDR10+ metadata, Dolby Vision"
+    assert told in run(Film(dogs=SOME_DOGS, info=info)).notes
+    assert told not in run(Film(info=info)).notes
+
+
 def test_a_splice_that_is_not_faithful_is_rendered_whole_with_a_note() -> None:
     faults = {"finish": [FidelityError("a frame is gone")]}
     film = Film(n_segments=4, dogs=SOME_DOGS, faults=faults)  # type: ignore[arg-type]
