@@ -32,6 +32,7 @@ _ONLY_COPIED = {
     "ogg": OutputFormat("ogg", ".ogv"),
     "asf": OutputFormat("asf", ".wmv"),
 }
+_LEAST_TICKS_PER_S = 10_000
 _WEBM_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis", "webvtt"}
 #: What may stand in an MP4 and is played from there by browsers and telephones.
 _MP4_CODECS = {
@@ -71,10 +72,14 @@ def _own(info: VideoInfo, codecs: set[str], *, copied: bool) -> OutputFormat | N
 
 def _mov_options(info: VideoInfo) -> dict[str, str]:
     """What makes MP4 and QuickTime files start at once and keep what they are told."""
+    # A track's start is written in the film's clock: give it the video's, or it is rounded; and a
+    # finer one where that is coarse, for the sound.
+    ticks_per_s = info.time_base.denominator
+    while ticks_per_s < _LEAST_TICKS_PER_S:
+        ticks_per_s *= 2
     return {
         "movflags": "+faststart",
-        # A track's start is written in the film's clock: give it the video's, or it is rounded.
-        "movie_timescale": str(info.time_base.denominator),
+        "movie_timescale": str(ticks_per_s),
         # FFmpeg leaves out Dolby Vision's record unless told that its specification is no draft.
         "strict": "unofficial",
     }
