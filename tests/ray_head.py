@@ -32,7 +32,8 @@ class RayHead:
         asked = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token}
         self._environment = {**os.environ, **asked, **environment}
         self._num_cpus = num_cpus
-        self._port, self._dashboard_port = _free_port(), _free_port()
+        # The agent takes jobs; its usual port may be that of another Ray on this machine.
+        self._port, self._dashboard_port, self._agent_port = (_free_port() for _ in range(3))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -59,6 +60,7 @@ class RayHead:
                     *("start", "--head", "--block", f"--num-cpus={self._num_cpus}"),
                     *("--node-ip-address=127.0.0.1", f"--port={self._port}"),
                     *("--dashboard-host=127.0.0.1", f"--dashboard-port={self._dashboard_port}"),
+                    f"--dashboard-agent-listen-port={self._agent_port}",
                     f"--object-store-memory={256 << 20}",
                     "--disable-usage-stats",
                 ],
@@ -106,7 +108,10 @@ class RayHead:
             f"{self.job_address}/api/jobs/", headers={"Authorization": f"Bearer {self._token}"}
         )
         try:
-            with urllib.request.urlopen(jobs, timeout=2) as answer:  # noqa: S310
+            with (
+                urllib.request.urlopen(jobs, timeout=2) as answer,  # noqa: S310
+                socket.create_connection(("127.0.0.1", self._agent_port), timeout=2),
+            ):
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
