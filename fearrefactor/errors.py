@@ -1,13 +1,15 @@
 """Every way in which a run or a video can fail, as one tree.
 
-    FearRefactorError           "internal"
+    FearRefactorError           "internal"        a row that a dead driver had: "interrupted"
     ├── InputError              "bad_input"       what the user wrote
-    │   ├── ManifestError       "bad_row"         also "duplicate_id", "unknown_scheme"
+    │   ├── ManifestError       "bad_row"         also "duplicate_id", "unknown_scheme",
+    │   │                                         "not_allowed"
     │   └── PolicyError         "bad_policy"      also "unknown_class"
     ├── MediaError              "decode_error"    what the file is; also "empty_file",
     │   │                                         "not_a_video", "no_video_stream", "truncated"
     │   ├── UnsupportedError    "unsupported"     a property we would lose; the message names it
-    │   ├── LimitError          "limit_exceeded"  larger than the settings allow
+    │   ├── LimitError          "limit_exceeded"  larger than the settings allow; it is "limit_"
+    │   │                                         and what is limited: "limit_pixels" and so on
     │   └── FidelityError       "fidelity"        the finished file is not what was planned
     ├── ModelError              "model_error"     missing, wrong checksum, rubbish answers; also
     │                                         "no_detections"
@@ -15,6 +17,7 @@
     │   ├── NotFoundError       "not_found"
     │   ├── AlreadyExistsError  "already_exists"  a create-only write met an object
     │   └── SourceChangedError  "source_changed"  no longer the object that was pinned
+    ├── SandboxError            "no_sandbox"      what parses videos cannot be locked in here
     ├── WorkerLostError         "poison"          the process that handled the video died
     └── LeakError               "leak"            a thing that was masked is still recognised
 
@@ -119,6 +122,12 @@ class SourceChangedError(StoreError):
     """The object was overwritten after the run had pinned it."""
 
     code = "source_changed"
+
+
+class SandboxError(FearRefactorError):
+    """This machine cannot lock in the process that parses videos, and the run asks for it."""
+
+    code = "no_sandbox"
 
 
 class WorkerLostError(FearRefactorError):

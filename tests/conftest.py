@@ -65,6 +65,22 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled models stay for the whole run of tests."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that the command line takes, without a download."""
+    path = tmp_path_factory.mktemp("model") / "random.pt"
+    from random_network import save_random_network
+
+    save_random_network(path)
+    return path
+
+
 @pytest.fixture
 def s3_settings(s3_server: S3Server) -> S3Settings:
     """How to reach the server."""

@@ -42,6 +42,15 @@ class _Remember(http.server.BaseHTTPRequestHandler):
             self.server.asked.append(self.path)
         self.send_error(404)
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_: object) -> None:
         pass
 

@@ -167,9 +167,9 @@ def _packet(data: bytes, stream: Any, like: Packet[Any]) -> Packet[Any]:
     return packet
 
 
-def growing() -> bytes:
-    """MPEG-TS whose picture is 160 wide at first and 192 wide from its second GOP on."""
-    first, second = (plain(muxer="mpegts", width=width, n_frames=12) for width in (160, 192))
+def growing(width: int = 192) -> bytes:
+    """MPEG-TS whose picture is 160 wide at first and ``width`` from its second GOP on."""
+    first, second = (plain(muxer="mpegts", width=size, n_frames=12) for size in (160, width))
     file = io.BytesIO()
     with av.open(file, "w", format="mpegts") as out:
         with av.open(io.BytesIO(first), "r") as found:

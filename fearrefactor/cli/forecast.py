@@ -90,7 +90,7 @@ def _index(uri: str, settings: RunSettings, environment: Environment) -> VideoIn
     with (
         environment.store(place.store_root).open(place.key) as file,
         tempfile.TemporaryDirectory(prefix="fearrefactor-dry-") as folder,
-        MediaChild(file, Path(folder)) as child,
+        MediaChild(file, Path(folder), settings.job.child) as child,
     ):
         return child.index(settings.job.limits, settings.job.cut)
 

@@ -14,7 +14,10 @@ from fearrefactor.cli.manifest import manifest
 from fearrefactor.cli.mask import mask
 from fearrefactor.cli.models import models
 from fearrefactor.cli.policy import policy
+from fearrefactor.cli.reconcile import reconcile
 from fearrefactor.cli.render import render
+from fearrefactor.cli.retry import retry
+from fearrefactor.cli.status import status
 from fearrefactor.core.report import ExitCode
 from fearrefactor.errors import FearRefactorError
 
@@ -31,7 +34,19 @@ def cli() -> None:
     """
 
 
-for command in (mask, render, manifest, models, inspect, policy, evaluate):
+_COMMANDS = (
+    mask,
+    render,
+    status,
+    reconcile,
+    retry,
+    manifest,
+    models,
+    inspect,
+    policy,
+    evaluate,
+)
+for command in _COMMANDS:
     cli.add_command(command)
 
 

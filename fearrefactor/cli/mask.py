@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from fearrefactor.cli.child_options import child_options, chosen_child
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import forecast
+from fearrefactor.cli.limit_option import limit_option
 from fearrefactor.cli.model_options import model_options
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
 from fearrefactor.cli.run import Detector, RunSettings, is_small, new_run_id
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fearrefactor.core.leaks import AuditMode
-    from fearrefactor.core.settings import VerifyMode
+    from fearrefactor.core.settings import Limits, VerifyMode
 
 _SMALL_BYTES = 50_000_000
 
@@ -62,6 +64,17 @@ _SMALL_BYTES = 50_000_000
     ),
 )
 @verify_option
+@limit_option
+@click.option(
+    "--sources-under",
+    multiple=True,
+    metavar="PREFIX",
+    help=(
+        "Read sources only from under this folder or s3://bucket/prefix/; may be given several "
+        "times. Rows that name another place fail with the code not_allowed. [default: anywhere]"
+    ),
+)
+@child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option(
@@ -93,6 +106,11 @@ def run_mask(
     run_id: str | None,
     audit: AuditMode | None,
     verify: VerifyMode,
+    limits: Limits,
+    sources_under: tuple[str, ...],
+    media_memory: float,
+    patience: float,
+    require_sandbox: bool,
     dry_run: bool,
     contact_sheet: bool,
     **wanted: Any,
@@ -108,10 +126,18 @@ def run_mask(
         videos=lambda context: requested(
             rows_of(sources, environment.s3), policies_by_row(policy, environment), context
         ),
+        count=lambda: sum(1 for _ in rows_of(sources, environment.s3)),
         policy=policy,
         detector=detector,
         job=JobSettings(
-            destination.store_root, destination.key, environment.s3, audit=audit, verify=verify
+            destination.store_root,
+            destination.key,
+            environment.s3,
+            limits=limits,
+            sources_under=tuple(map(locate_prefix, sources_under)),
+            child=chosen_child(media_memory, patience, require_sandbox=require_sandbox),
+            audit=audit,
+            verify=verify,
         ),
         cluster=_cluster(sources, workers, gpu_workers, ray_address, environment),
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from fearrefactor.cli.child_options import child_options, chosen_child
 from fearrefactor.cli.environment import read_environment
+from fearrefactor.cli.limit_option import limit_option
+from fearrefactor.cli.past_run import output_of, past_run
 from fearrefactor.cli.policy_options import chosen_policy, policy_options
 from fearrefactor.cli.run import PastDetector, RunSettings, new_run_id
 from fearrefactor.cli.summary import run_and_tell
@@ -20,7 +23,7 @@ from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.run import rendered_again
-from fearrefactor.storage.locations import Location, locate_prefix
+from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.storage.report_log import read_reports
 
 if TYPE_CHECKING:
@@ -28,9 +31,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.core.settings import VerifyMode
-
-_PIECE_BYTES = 1 << 22
+    from fearrefactor.core.settings import Limits, VerifyMode
+    from fearrefactor.storage.locations import Location
 
 
 @click.command()
@@ -55,6 +57,8 @@ _PIECE_BYTES = 1 << 22
 )
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
 @verify_option
+@limit_option
+@child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option(
     "--contact-sheet",
@@ -68,6 +72,10 @@ def render(
     workers: int | None,
     ray_address: str | None,
     verify: VerifyMode,
+    limits: Limits,
+    media_memory: float,
+    patience: float,
+    require_sandbox: bool,
     run_id: str | None,
     contact_sheet: bool,
     **wanted: Any,
@@ -79,7 +87,7 @@ def render(
     """
     environment = read_environment()
     policy = chosen_policy(environment, **wanted)
-    written = _output_of(from_run)
+    written = output_of(from_run)
     destination = locate_prefix(output) if output is not None else written
     with tempfile.TemporaryDirectory(prefix="fearrefactor-render-") as folder:
         report = _fetch_report(from_run, environment, Path(folder))
@@ -87,12 +95,15 @@ def render(
         settings = RunSettings(
             run_id=run_id or new_run_id(),
             videos=lambda context: rendered_again(_reports(report), policy, context),
+            count=lambda: sum(1 for _ in read_reports(report)),
             policy=policy,
             detector=_past_detector(from_run, report, written, environment),
             job=JobSettings(
                 destination.store_root,
                 destination.key,
                 environment.s3,
+                limits=limits,
+                child=chosen_child(media_memory, patience, require_sandbox=require_sandbox),
                 logs=elsewhere,
                 verify=verify,
             ),
@@ -103,29 +114,12 @@ def render(
         )
 
 
-def _output_of(run: str) -> Location:
-    """Where a run wrote, by the place of its report."""
-    place = locate_prefix(run)
-    root, key = ("/", place.store_root) if not place.key else (place.store_root, place.key)
-    path = PurePosixPath(key)
-    if path.parent.name != "runs":
-        raise InputError(f"{run} is no run; expected a folder or s3:// address …/runs/ID")
-    above = str(path.parent.parent)
-    if root == "/":
-        return Location(above, "")
-    return Location(root, "" if above == "." else f"{above}/")
-
-
 def _fetch_report(run: str, environment: Environment, folder: Path) -> Path:
-    place = locate_prefix(run)
     path = folder / "videos.parquet"
     try:
-        reader = environment.store(place.store_root).open(f"{place.key}videos.parquet")
+        past_run(run, environment).fetch_report(path)
     except NotFoundError as error:
         raise InputError(f"{run} holds no videos.parquet; is that run done?") from error
-    with reader, path.open("wb") as file:
-        while piece := reader.read(_PIECE_BYTES):
-            file.write(piece)
     return path
 
 

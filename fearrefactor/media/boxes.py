@@ -1,4 +1,4 @@
-"""The sample entries of an MP4, read from its boxes: PyAV does not tell what is in them.
+"""An MP4's tables, read from its boxes: what PyAV does not tell, and what must be known before it.
 
 ISO/IEC 14496-12: a box is a size, a name of four letters and a payload (4.2); each track describes
 its samples in ``moov/trak/mdia/minf/stbl/stsd`` (8.5.2). Only headers are read on the way there.
@@ -62,6 +62,33 @@ def sample_entries(source: Source, size_bytes: int) -> list[SampleEntry]:
         for table in found
         for entry in walk.inside(table, skip=_STSD_HEAD_BYTES)
     ]
+
+
+def n_samples(source: Source, size_bytes: int) -> int:
+    """How many samples the tables of all tracks promise; fragments promise theirs where they lie.
+
+    Equal samples take no space in a table (8.7.3.2): a file of 2 kB that promised 50 million made
+    FFmpeg fill 1.8 GB when it was opened.
+
+    Raises:
+        UnsupportedError: the tables are compressed, or the file is made of too many boxes.
+    """
+    walk = _Walk(source)
+    found = [_Box(b"", 0, size_bytes)]
+    for name in _TO_ENTRIES[:-1]:
+        found = [box for parent in found for box in walk.inside(parent)]
+        if any(box.kind == b"cmov" for box in found):
+            raise UnsupportedError(
+                "a compressed header (cmov), whose tables cannot be looked at before they are "
+                "unpacked; write the file anew with: ffmpeg -i FILE -c copy"
+            )
+        found = [box for box in found if box.kind == name]
+    sizes = [box for table in found for box in walk.inside(table) if box.kind in _SIZES]
+    return sum(int.from_bytes(walk.payload(box)[8:12], "big") for box in sizes)
+
+
+#: Both say a number of samples after their first eight bytes (8.7.3.2 and 8.7.3.3).
+_SIZES: Final = (b"stsz", b"stz2")
 
 
 class _Walk:

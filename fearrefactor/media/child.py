@@ -1,48 +1,38 @@
 """The media child process, as its parent sees it.
 
-Everything that parses uploaded bytes happens in the child: it has no credentials in its
-environment, an empty directory of its own, and reads the source only through its parent. A child
-serves one video and is then thrown away.
+Everything that parses uploaded bytes happens in the child, which reads the source only through its
+parent (see ``child_process`` and ``sandbox``). A child serves one video and is then thrown away.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
-from multiprocessing import Pipe
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
-from fearrefactor.errors import MediaError, WorkerLostError, from_wire
-from fearrefactor.media.child_environment import child_environment
-from fearrefactor.media.feed import SourceFeed
-from fearrefactor.media.source import size_of
-from fearrefactor.media.wire import Message, receive, send
+from fearrefactor.errors import MediaError
+from fearrefactor.media.child_process import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
     from fearrefactor.core.letterbox import Letterbox
     from fearrefactor.core.plan import Region
     from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
-    from fearrefactor.media.source import Source
     from fearrefactor.media.verify import Expected
+    from fearrefactor.media.wire import Message
 
-#: A child that says nothing for so long, and longer for a large source, is taken for hung.
-_LEAST_PATIENCE_S = 600.0
-_SLOWEST_BYTES_PER_S = 200_000
+#: A result may be so many times as large as what goes into it: small packets in a TS double.
+_MUXED_IN: Final = 2
 
 
 @dataclass(frozen=True)
@@ -59,66 +49,18 @@ class FrameBatch:
     checksums: NDArray[np.uint32]
 
 
-class MediaChild:
+class MediaChild(ChildProcess):
     """A child process that works on one source. Use it in a ``with`` statement.
 
-    Its methods raise what the child raised (``MediaError`` and its kin), what reading the source
-    raised (``StoreError``), or ``WorkerLostError`` when the process died.
+    Its methods raise what the child raised (``MediaError`` and its kin) and what a
+    ``ChildProcess`` raises.
     """
-
-    def __init__(self, source: Source, scratch: Path) -> None:
-        size = size_of(source)
-        self._patience_s = _LEAST_PATIENCE_S + size / _SLOWEST_BYTES_PER_S
-        self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
-        self._control, control_end = Pipe()
-        feed, feed_end = Pipe()
-        self._memory_file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed in close()
-        ends = (control_end.fileno(), feed_end.fileno(), self._memory_file.fileno())
-        self._log = (Path(self._folder.name) / "log.txt").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "fearrefactor.media.child_main", *map(str, ends)],
-            pass_fds=ends,
-            cwd=self._folder.name,
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
-        control_end.close()
-        feed_end.close()
-        self._feed = SourceFeed(source, feed)
-        self._doing = "starting"
-        try:
-            self._ask({"do": "start", "size": size})
-        except BaseException:
-            self.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the process and remove its directory."""
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
-        self._feed.close()
-        self._log.close()
-        self._memory_file.close()
-        self._folder.cleanup()
 
     def index(self, limits: Limits, cut: CutSettings) -> VideoIndex:
         """Properties, frame times and segments of the source."""
         answer, (pts, gops) = self._ask(
-            {"do": "index", "limits": limits.model_dump(), "cut": cut.model_dump()}
+            {"do": "index", "limits": limits.model_dump(), "cut": cut.model_dump()},
+            allowed_s=self._budget.reading(self._source_bytes),
         )
         return VideoIndex(
             info=VideoInfo.model_validate(answer["info"]),
@@ -134,7 +76,9 @@ class MediaChild:
         """
         first, end = task.segment.first_frame, task.segment.end_frame
         head = {"do": "frames", **_of(task)}
-        yield from self._pictures(head, _buffers(task), np.arange(first, end), box, batch)
+        allowed_s = self._budget.decoding(self._source_bytes, _pixels(task))
+        wanted = np.arange(first, end)
+        yield from self._pictures(head, _buffers(task), wanted, box, batch, allowed_s=allowed_s)
 
     def rendered_frames(
         self,
@@ -148,12 +92,14 @@ class MediaChild:
     ) -> Iterator[FrameBatch]:
         """As ``frames``, of a segment that was rendered with ``settings``.
 
-        ``packets``: a file of its packed packets; ``wanted``: ``(n,)`` frame indices, ascending.
+        ``packets``: a file of its packed packets, under ``scratch``; ``wanted``: ``(n,)`` frame
+        indices, ascending.
         """
         told = {"packets": str(packets), "settings": settings.model_dump()}
         head = {"do": "rendered_frames", **told, **_of(task)}
         buffers = [*_buffers(task), wanted.tobytes()]
-        yield from self._pictures(head, buffers, wanted, box, batch)
+        allowed_s = self._budget.decoding(packets.stat().st_size, _pixels(task))
+        yield from self._pictures(head, buffers, wanted, box, batch, allowed_s=allowed_s)
 
     def _pictures(
         self,
@@ -162,14 +108,17 @@ class MediaChild:
         expected: NDArray[np.int64],
         box: Letterbox,
         batch: int,
+        *,
+        allowed_s: float,
     ) -> Iterator[FrameBatch]:
         """The frames ``expected``, shrunk by the child into shared memory."""
         shape = (2, batch, box.input_height, box.input_width, 3)
         n_bytes = int(np.prod(shape))
-        os.ftruncate(self._memory_file.fileno(), n_bytes)
-        shared = mmap.mmap(self._memory_file.fileno(), n_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
+        if os.fstat(self._memory).st_size < n_bytes:
+            os.ftruncate(self._memory, n_bytes)
+        shared = mmap.mmap(self._memory, n_bytes, mmap.MAP_SHARED, mmap.PROT_READ)
         pixels = np.frombuffer(shared, np.uint8).reshape(shape)  # it keeps the mapping alive
-        self._say({**head, "box": box.as_dict(), "batch": batch}, *buffers)
+        self._begin({**head, "box": box.as_dict(), "batch": batch}, *buffers, allowed_s=allowed_s)
         half = done = 0
         while n := int((told := self._hear())[0]["n"]):
             checksums = np.frombuffer(told[1][0], np.uint32)
@@ -200,7 +149,9 @@ class MediaChild:
         """
         told = regions_as_json(regions)
         head = {"settings": settings.model_dump(), "regions": told, **_of(task)}
-        self._say({"do": "render", **head}, *_buffers(task), wanted.tobytes())
+        allowed_s = self._budget.rendering(self._source_bytes, _pixels(task))
+        buffers = [*_buffers(task), wanted.tobytes()]
+        self._begin({"do": "render", **head}, *buffers, allowed_s=allowed_s)
         while True:
             answer, pieces = self._hear()
             if answer.get("end"):
@@ -217,8 +168,8 @@ class MediaChild:
     ) -> Path:
         """Mux a result in the child's own directory; answers its path, gone when the child is.
 
-        ``rendered``: files of packed packets, in order, of the GOPs ``wanted`` ``(n_gops,)``; the
-        source's own are copied for the others. ``keep_tags``: see ``Policy``.
+        ``rendered``: files of packed packets under ``scratch``, in order, of the GOPs ``wanted``
+        ``(n_gops,)``; the source's own are copied for the others. ``keep_tags``: see ``Policy``.
         """
         head = {
             "info": index.info.model_dump(mode="json"),
@@ -227,11 +178,17 @@ class MediaChild:
             "keep_tags": list(keep_tags),
         }
         buffers = [index.gops.as_bytes(), wanted.tobytes()]
-        answer, _ = self._ask({"do": "assemble", **head}, *buffers)
+        n_bytes = self._source_bytes + sum(path.stat().st_size for path in rendered)
+        answer, _ = self._ask(
+            {"do": "assemble", **head},
+            *buffers,
+            allowed_s=self._budget.reading(n_bytes),
+            file_bytes=_MUXED_IN * n_bytes,
+        )
         return Path(self._folder.name) / Path(answer["name"]).name
 
     def verify(self, result: Path, expected: Expected, limits: Limits) -> None:
-        """Hold a result, made by another child, against the source and the plan."""
+        """Hold a result, made by another child under ``scratch``, against source and plan."""
         index, regions = expected.index, expected.regions
         head = {
             "info": index.info.model_dump(mode="json"),
@@ -244,51 +201,21 @@ class MediaChild:
         masked = np.fromiter(sorted(regions), np.int64)
         arrays = (index.pts, expected.checksums, masked)
         buffers = [index.gops.as_bytes(), *(array.tobytes() for array in arrays)]
-        answer, _ = self._ask({"do": "verify", **head}, *buffers)
+        n_bytes = self._source_bytes + result.stat().st_size
+        n_pixels = 2 * index.info.width_px * index.info.height_px * index.n_frames
+        allowed_s = self._budget.decoding(n_bytes, n_pixels)
+        answer, _ = self._ask({"do": "verify", **head}, *buffers, allowed_s=allowed_s)
         while "segment" in answer:  # the plan of one segment after the other
             asked = index.segments[int(answer["segment"])]
             here = range(asked.first_frame, asked.end_frame)
             told = {frame: regions[frame] for frame in here if frame in regions}
-            answer, _ = self._ask({"do": "regions", "regions": regions_as_json(told)})
+            self._say({"do": "regions", "regions": regions_as_json(told)})
+            answer, _ = self._hear()
 
-    def _ask(self, head: Message, *buffers: bytes) -> tuple[Message, list[bytes]]:
-        self._say(head, *buffers)
-        return self._hear()
 
-    def _say(self, head: Message, *buffers: bytes) -> None:
-        self._doing = head["do"]
-        try:
-            send(self._control, head, *buffers)
-        except OSError as error:
-            raise self._lost() from error
-
-    def _hear(self) -> tuple[Message, list[bytes]]:
-        try:
-            if not self._control.poll(self._patience_s):
-                raise self._hung()
-            head, buffers = receive(self._control)
-        except (EOFError, OSError, ValueError) as error:
-            raise self._lost() from error
-        if self._feed.error is not None:
-            raise self._feed.error
-        if "error" in head:
-            raise from_wire(str(head["error"]), str(head["code"]), str(head["message"]))
-        return head, buffers
-
-    def _hung(self) -> Exception:
-        return WorkerLostError(
-            f"the media process said nothing for {self._patience_s:.0f} s during '{self._doing}'"
-        )
-
-    def _lost(self) -> Exception:
-        if self._feed.error is not None:
-            return self._feed.error
-        self._process.kill()
-        status = self._process.wait()
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        log = (Path(self._folder.name) / "log.txt").read_text(errors="replace").strip()
-        last = f": {log.splitlines()[-1][:200]}" if log else ""
-        return WorkerLostError(f"the media process {how} during '{self._doing}'{last}")
+def _pixels(task: SegmentTask) -> int:
+    """Of all frames of a segment."""
+    return task.info.width_px * task.info.height_px * task.segment.n_frames
 
 
 def _of(task: SegmentTask) -> Message:

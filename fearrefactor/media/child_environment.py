@@ -21,6 +21,8 @@ def child_environment() -> dict[str, str]:
         # child that renders a long video grows by half.
         "MALLOC_MMAP_THRESHOLD_": "1048576",
         "MALLOC_TRIM_THRESHOLD_": "1048576",
+        # Each of an encoder's threads would reserve 64 MiB of an address space that is limited.
+        "MALLOC_ARENA_MAX": "2",
         "SVT_LOG": "1",
         "OMP_NUM_THREADS": "1",
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
-import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import av.error
 import av.logging
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from fearrefactor.core.letterbox import Letterbox
 from fearrefactor.core.plan import regions_from_json
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
-from fearrefactor.errors import FearRefactorError, MediaError
+from fearrefactor.errors import FearRefactorError, LimitError, MediaError
 from fearrefactor.media.assemble import assemble
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.core.plan import Region
+    from fearrefactor.media.child_start import Start
 
 _PIECE_BYTES = 4 << 20
+_CROWDED = 0.75
 
 
 class AskedRegions(Mapping[int, "tuple[Region, ...]"]):
@@ -75,11 +78,12 @@ class AskedRegions(Mapping[int, "tuple[Region, ...]"]):
 class Child:
     """Answers one request after the other; each method is what one request does."""
 
-    def __init__(self, control: Connection, feed: Connection, memory: int) -> None:
-        self._control = control
-        self._feed = feed
-        self._memory = memory
-        self._source = FedSource(feed, 0)
+    def __init__(self, begun: Start) -> None:
+        self._control = Connection(begun.control)
+        self._feed = Connection(begun.feed)
+        self._memory = begun.memory
+        self._begun = begun
+        self._source = FedSource(self._feed, 0)
         self._does: dict[str, Callable[[Message, list[bytes]], None]] = {
             "start": self._start,
             "index": self._index,
@@ -99,19 +103,18 @@ class Child:
                 return
             try:
                 self._does[head["do"]](head, buffers)
-            except FearRefactorError as error:
-                kind = type(error).__name__
-                self._say({"error": kind, "code": error.code, "message": str(error)})
             except Exception as error:  # noqa: BLE001 - the parent fails the video and says why
-                message = f"{type(error).__name__}: {error}"
-                self._say({"error": "MediaError", "code": "decode_error", "message": message})
+                told = as_told(error, self._begun.memory_share())
+                kind = type(told).__name__
+                self._say({"error": kind, "code": told.code, "message": str(told)})
 
     def _say(self, head: Message, *buffers: bytes) -> None:
         send(self._control, head, *buffers)
 
     def _start(self, head: Message, _: list[bytes]) -> None:
         self._source = FedSource(self._feed, head["size"])
-        self._say({})
+        confinement = self._begun.confinement
+        self._say({"walls": confinement.walls, "missing": confinement.missing})
 
     def _index(self, head: Message, _: list[bytes]) -> None:
         index = index_source(
@@ -236,13 +239,29 @@ def _times(buffers: list[bytes]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.frombuffer(buffers[0], np.int64)
 
 
-def main() -> None:
-    """Serve on the file descriptors named on the command line."""
-    control, feed, memory = map(int, sys.argv[1:4])
+def as_told(error: Exception, memory_share: float) -> FearRefactorError:
+    """What the parent hears of an error. A limit that the process ran into is not the file's.
+
+    ``memory_share``: how much of its memory was used. Encoders do not say what they lack.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        crowded = isinstance(cause, av.error.ExternalError) and memory_share > _CROWDED
+        if isinstance(cause, MemoryError) or crowded:
+            return LimitError(
+                "it takes more memory than the media process may have (--media-memory allows more)",
+                code="limit_memory",
+            )
+        if isinstance(cause, OSError) and cause.errno == errno.EFBIG:
+            return LimitError("the result is far larger than its source", code="limit_output")
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, FearRefactorError):
+        return error
+    return MediaError(f"{type(error).__name__}: {error}")
+
+
+def serve(begun: Start) -> None:
+    """Answer the parent on the descriptors that were inherited, until it hangs up."""
     av.logging.set_level(av.logging.ERROR)
     cv2.setNumThreads(1)
-    Child(Connection(control), Connection(feed), memory).serve()
-
-
-if __name__ == "__main__":
-    main()
+    Child(begun).serve()

@@ -11,7 +11,7 @@ from av.codec.context import ThreadType
 
 from fearrefactor.core.letterbox import PAD_VALUE, Letterbox
 from fearrefactor.errors import MediaError, UnsupportedError
-from fearrefactor.media.source import Source, open_source
+from fearrefactor.media.source import Source, decoder_options, open_source
 from fearrefactor.media.streams import main_video
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.video import Segment, SegmentTask, VideoInfo
 
+#: A picture that grows on the way is refused when it is seen; one that grows far more than this is
+#: not even decoded.
+_GROWTH = 2
 _T = TypeVar("_T")
 
 
@@ -76,8 +79,10 @@ def segment_frames(
         # Segments are the unit of work that runs side by side: one thread for each decoder.
         stream.codec_context.thread_type = ThreadType.NONE
         stream.codec_context.thread_count = 1
+        options = decoder_options(_GROWTH * task.info.width_px * task.info.height_px)
         if strict:
-            stream.codec_context.options = {"err_detect": "explode"}
+            options["err_detect"] = "explode"
+        stream.codec_context.options = options
         expected = iter(enumerate(task.pts.tolist(), segment.first_frame))
         n = 0
         for frame in decoded(_decode(_packets(container, stream, segment))):

@@ -8,7 +8,6 @@ frame is a true IDR: only then does decoding need nothing that lies before.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -16,17 +15,12 @@ import numpy as np
 
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.video import VideoIndex, VideoInfo, cut
-from fearrefactor.errors import LimitError, MediaError, UnsupportedError
+from fearrefactor.errors import UnsupportedError
 from fearrefactor.media.boxes import sample_entries
-from fearrefactor.media.decode import decoded, first_frame, packet_time, shows_nothing
-from fearrefactor.media.h264 import ParameterSets
-from fearrefactor.media.nal import is_clean_cut
-from fearrefactor.media.refused import (
-    refuse_entries,
-    refuse_packet,
-    says_dolby_vision,
-    stands_alone,
-)
+from fearrefactor.media.decode import first_frame
+from fearrefactor.media.limited import check_header, check_opened, check_pixels
+from fearrefactor.media.packet_table import check_complete, read_packets
+from fearrefactor.media.refused import refuse_entries, says_dolby_vision, stands_alone
 from fearrefactor.media.side_data import (
     content_light,
     display_matrix,
@@ -36,34 +30,26 @@ from fearrefactor.media.side_data import (
     quantiser,
     top_field_first,
 )
-from fearrefactor.media.source import IMAGE_FORMATS, Source, head_of, open_source, size_of
+from fearrefactor.media.source import (
+    IMAGE_FORMATS,
+    Source,
+    decoder_options,
+    head_of,
+    open_source,
+    size_of,
+)
 from fearrefactor.media.streams import codec_name, describe, main_video
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from av.container import InputContainer
-    from av.packet import Packet
-    from av.stream import Stream
-    from av.video.stream import VideoStream
     from numpy.typing import NDArray
 
     from fearrefactor.core.settings import CutSettings, Limits
     from fearrefactor.media.boxes import SampleEntry
-
-
-@dataclass
-class _Packets:
-    """Columns of the packet table, in decode order."""
-
-    pts: list[int] = field(default_factory=list)
-    end_pts: int = 0
-    shown: list[bool] = field(default_factory=list)
-    cut: list[bool] = field(default_factory=list)
-    n_bytes: list[int] = field(default_factory=list)
-    sets: ParameterSets | None = None
-    n_corrupt: int = 0
-    end_s: float = 0.0
+    from fearrefactor.media.h264 import ParameterSets
+    from fearrefactor.media.packet_table import PacketTable
 
 
 def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoIndex:
@@ -74,20 +60,23 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
             ``decode_error``; LimitError, UnsupportedError.
     """
     size_bytes, head = size_of(source), head_of(source)
-    container, format_name = open_source(source)
+    check_header(source, head, size_bytes, limits)
+    container, format_name = open_source(source, limits.max_pixels)
     with container:
+        check_opened(container, limits)
         stream = main_video(container)
-        _check_limits(container, stream, limits)
         is_image = format_name in IMAGE_FORMATS
-        packets = _read_packets(container, stream, limits, only_first=is_image)
+        packets = read_packets(container, stream, limits, only_first=is_image)
         # What an edit list skips as a whole is in an MP4's header but not among what can be read.
         n_promised = len(stream.index_entries) if format_name == "mov" else int(stream.frames)
-        _check_complete(container, packets, n_promised)
+        check_complete(container, packets, n_promised)
     entries = sample_entries(source, size_bytes) if format_name == "mov" else []
     refuse_entries(entries)
-    container, _ = open_source(source)
+    container, _ = open_source(source, limits.max_pixels)
     with container:
+        main_video(container).codec_context.options = decoder_options(limits.max_pixels)
         info = _describe(container, format_name, packets, size_bytes, head)
+    check_pixels(info.width_px, info.height_px, limits)
     info = _with_dolby_vision(info, entries)
     info = info.model_copy(update={"whole_because": _whole_because(info, packets.sets)})
     pts = np.array(packets.pts, np.int64)
@@ -104,87 +93,14 @@ def index_source(source: Source, limits: Limits, cutting: CutSettings) -> VideoI
     )
 
 
-def _read_packets(
-    container: InputContainer, stream: VideoStream, limits: Limits, *, only_first: bool
-) -> _Packets:
-    table = _Packets()
-    codec = codec_name(stream)
-    extradata = stream.codec_context.extradata or b""
-    if codec == "h264":
-        table.sets = ParameterSets.of_header(extradata)
-    for packet in decoded(container.demux()):
-        if not packet.size:
-            continue
-        refuse_packet(packet)
-        # In a transport stream the mark only says that a counter jumped; the decoder tells more.
-        table.n_corrupt += packet.is_corrupt and container.format.name != "mpegts"
-        time = packet_time(packet)
-        if time is not None and packet.time_base and packet.stream.type in {"video", "audio"}:
-            end = float((time + (packet.duration or 0)) * packet.time_base)
-            table.end_s = max(table.end_s, end)
-        if packet.stream_index == stream.index:
-            _add(table, packet, time, codec, extradata)
-            if only_first:  # telephones hide more pictures behind the first one of a JPEG
-                break
-        if len(table.pts) > limits.max_frames:
-            raise LimitError(f"more than {limits.max_frames} frames (limit max_frames)")
-    if not table.pts:
-        raise MediaError("the video stream has no packets", code="truncated")
-    return table
-
-
-def _add(
-    table: _Packets, packet: Packet[Stream], time: int | None, codec: str, extradata: bytes
-) -> None:
-    if time is None:
-        raise UnsupportedError(f"timestamps: video packet {len(table.pts)} has none")
-    table.pts.append(time)
-    table.end_pts = max(table.end_pts, time + (packet.duration or 0))
-    table.shown.append(not packet.is_discard and not shows_nothing(packet, codec))
-    table.cut.append(packet.is_keyframe and is_clean_cut(packet, codec, extradata))
-    table.n_bytes.append(packet.size)
-    if table.sets is not None:
-        table.sets.look_at(packet, extradata)
-
-
-def _check_limits(container: InputContainer, stream: VideoStream, limits: Limits) -> None:
-    pixels = stream.width * stream.height
-    if pixels > limits.max_pixels:
-        raise LimitError(
-            f"{stream.width} × {stream.height} pixels are more than {limits.max_pixels} "
-            "(limit max_pixels)"
-        )
-    if len(container.streams) > limits.max_streams:
-        raise LimitError(f"{len(container.streams)} streams (limit max_streams)")
-    duration_s = (container.duration or 0) / 1_000_000
-    if duration_s > limits.max_duration_s:
-        raise LimitError(f"{duration_s:.0f} s are too long (limit max_duration_s)")
-
-
-def _check_complete(container: InputContainer, packets: _Packets, n_promised: int) -> None:
-    """Truncation is silent in most containers: compare what was claimed with what came."""
-    if packets.n_corrupt or (n_promised and len(packets.pts) < n_promised):
-        raise MediaError(
-            f"{len(packets.pts)} of {n_promised or '?'} video packets can be read, "
-            f"{packets.n_corrupt} of all packets are cut short; expected the whole file",
-            code="truncated",
-        )
-    claimed_s = (container.duration or 0) / 1_000_000
-    if packets.end_s < 0.9 * claimed_s - 0.5:
-        raise MediaError(
-            f"the file says {claimed_s:.2f} s but its packets end at {packets.end_s:.2f} s",
-            code="truncated",
-        )
-
-
 def _describe(
-    container: InputContainer, format_name: str, packets: _Packets, size_bytes: int, head: bytes
+    container: InputContainer, format_name: str, packets: PacketTable, size_bytes: int, head: bytes
 ) -> VideoInfo:
     stream = main_video(container)
     context = stream.codec_context
     codec = codec_name(stream)
     if codec == "h264":
-        context.options = {"export_side_data": "venc_params"}
+        context.options |= {"export_side_data": "venc_params"}
     frame = first_frame(container, stream)
     time_base = Fraction(stream.time_base or 0) or Fraction(1, 1000)
     matrix = display_matrix(frame)
@@ -264,7 +180,7 @@ def _rotation(matrix: tuple[int, ...]) -> int:
     return round(math.degrees(math.atan2(b, a))) % 360
 
 
-def _gops(packets: _Packets, pts: NDArray[np.int64], shown: NDArray[np.bool_]) -> Gops:
+def _gops(packets: PacketTable, pts: NDArray[np.int64], shown: NDArray[np.bool_]) -> Gops:
     """The closed GOPs; what lies before the first of them belongs to it."""
     before = np.concatenate([[np.iinfo(np.int64).min], np.maximum.accumulate(pts)[:-1]])
     after = np.minimum.accumulate(pts[::-1])[::-1]

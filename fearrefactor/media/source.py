@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 IMAGE_FORMATS = {"jpeg_pipe": ".jpg", "png_pipe": ".png", "bmp_pipe": ".bmp", "webp_pipe": ".webp"}
 _IO_BUFFER_BYTES = 1 << 18
 _HEAD_BYTES = 512
+_EDGES_PIXELS = 1 << 18
 
 
 class Source(Protocol):
@@ -82,8 +83,18 @@ _MAGIC = (
 )
 
 
-def open_source(source: Source) -> tuple[InputContainer, str]:
+def decoder_options(max_pixels: int) -> dict[str, str]:
+    """What makes a decoder refuse a picture of far more than ``max_pixels`` before it has memory.
+
+    Decoders count the edges that they draw around a picture, so that small ones get more.
+    """
+    return {"max_pixels": str(2 * max_pixels + _EDGES_PIXELS)}
+
+
+def open_source(source: Source, max_pixels: int | None = None) -> tuple[InputContainer, str]:
     """Open a source and say what format it is.
+
+    FFmpeg decodes first frames to know what they are: none of far more than ``max_pixels``.
 
     Raises:
         MediaError: ``empty_file``, or ``not_a_video`` when it is none of the formats taken here.
@@ -98,12 +109,13 @@ def open_source(source: Source) -> tuple[InputContainer, str]:
             "MPEG-TS, MPEG-PS, AVI, FLV, Ogg, ASF, GIF, JPEG, PNG, BMP or WebP",
             code="not_a_video",
         )
+    limited = {} if max_pixels is None else decoder_options(max_pixels)
     try:
         container = av.open(
             source,
             mode="r",
             format=name,
-            options={"format_whitelist": name, "protocol_whitelist": "none"},
+            options={"format_whitelist": name, "protocol_whitelist": "none", **limited},
             metadata_errors="replace",
             buffer_size=_IO_BUFFER_BYTES,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from av.stream import Disposition
 
 from fearrefactor.core.video import StreamInfo
-from fearrefactor.errors import MediaError
+from fearrefactor.errors import MediaError, UnsupportedError
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -23,15 +23,17 @@ def main_video(container: InputContainer) -> VideoStream:
 
     Raises:
         MediaError: ``no_video_stream``.
+        UnsupportedError: no decoder here knows its codec.
     """
     best = container.streams.best("video")
     moving = [stream for stream in container.streams.video if not _is_still(stream)]
-    if best is not None and best in moving:
-        return best
-    if moving:
-        return moving[0]
-    kinds = ", ".join(stream.type for stream in container.streams) or "none"
-    raise MediaError(f"no video stream; streams found: {kinds}", code="no_video_stream")
+    if not moving:
+        kinds = ", ".join(stream.type for stream in container.streams) or "none"
+        raise MediaError(f"no video stream; streams found: {kinds}", code="no_video_stream")
+    main = best if best is not None and best in moving else moving[0]
+    if main.codec_context is None:
+        raise UnsupportedError(f"video stream {main.index} has a codec that no decoder here knows")
+    return main
 
 
 def describe(container: InputContainer, main: VideoStream) -> tuple[StreamInfo, ...]:

@@ -49,8 +49,8 @@ def write_contact_sheet(report: VideoReport, settings: JobSettings) -> str:
         source,
         result,
         tempfile.TemporaryDirectory(prefix="fearrefactor-sheet-") as folder,
-        MediaChild(source, Path(folder)) as before,
-        MediaChild(result, Path(folder)) as after,
+        MediaChild(source, Path(folder), settings.child) as before,
+        MediaChild(result, Path(folder), settings.child) as after,
     ):
         index = _index(before, settings)
         moments = _most_changed(

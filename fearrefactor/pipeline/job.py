@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fearrefactor.core.settings import CutSettings, Limits, RenderSettings, VerifyMode
+from fearrefactor.core.settings import (
+    ChildSettings,
+    CutSettings,
+    Limits,
+    RenderSettings,
+    VerifyMode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +39,7 @@ class JobSettings:
     frames the model is given at once. ``audit`` None looks at a sample of what was masked again,
     but does not start the model for that alone where logged detections are used. ``verify`` says
     how many copied frames of a result are decoded before it is published; it changes no result.
+    Sources are read only from ``sources_under``, or from anywhere if that is empty.
     """
 
     output_root: str
@@ -41,10 +48,12 @@ class JobSettings:
     limits: Limits = field(default_factory=Limits)
     cut: CutSettings = field(default_factory=CutSettings)
     render: RenderSettings = field(default_factory=RenderSettings)
+    child: ChildSettings = field(default_factory=ChildSettings)
     batch: int = 8
     logs: Location | None = None
     audit: AuditMode | None = None
     verify: VerifyMode = "sampled"
+    sources_under: tuple[Location, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,12 +67,16 @@ class PinnedSource:
 
 @dataclass(frozen=True)
 class Survey:
-    """A source after its first look; ``seconds`` are wall seconds by stage."""
+    """A source after its first look; ``seconds`` are wall seconds by stage.
+
+    ``gaps`` says what the machine lacks to lock in the process that looked (see ``Confinement``).
+    """
 
     source: PinnedSource
     sha256: str
     index: VideoIndex
     seconds: Mapping[str, float]
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,3 +150,8 @@ class Published:
     n_detections: int
     reused: bool
     seconds: Mapping[str, float]
+
+    def reported(self) -> dict[str, Any]:
+        """What a ``VideoReport`` says of a result."""
+        fields = {name: value for name, value in vars(self).items() if name != "seconds"}
+        return fields | {"code": "review" if self.outcome == "review" else None}

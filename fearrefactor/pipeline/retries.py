@@ -18,10 +18,14 @@ _T = TypeVar("_T")
 
 
 class Retries:
-    """How often processes died over one video; after three deaths it is the video's fault."""
+    """How often processes died over one video; after three deaths it is the video's fault.
 
-    def __init__(self, video_id: str) -> None:
+    ``on_death`` is told of each, with the reason.
+    """
+
+    def __init__(self, video_id: str, on_death: Callable[[str], None]) -> None:
         self._video_id = video_id
+        self._on_death = on_death
         self._deaths = 0
 
     async def surviving(self, step: Callable[[], Awaitable[_T]]) -> _T:
@@ -35,6 +39,7 @@ class Retries:
                 return await step()
             except WorkerLostError as error:
                 self._deaths += 1
+                self._on_death(printable(str(error)))
                 _log.warning("video %s: %s", printable(self._video_id), printable(str(error)))
                 if self._deaths >= _MAX_DEATHS:
                     raise WorkerLostError(

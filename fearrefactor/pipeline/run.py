@@ -57,19 +57,31 @@ def requested(
 ) -> Iterator[VideoRun | VideoReport]:
     """The videos that a manifest names; a row takes eight bytes, by which duplicates are known."""
     seen: set[bytes] = set()
+    n_rows = 0
     for raw in rows:
+        n_rows += 1
         try:
             row = _row(raw, seen)
-            yield VideoRun(row, policy_of(row), context)
+        except ManifestError as error:
+            yield _refused(raw, error)
+            continue
+        context.journal.taken(row)
+        try:
+            policy = policy_of(row)
         except FearRefactorError as error:
             yield _refused(raw, error)
+        else:
+            yield VideoRun(row, policy, context)
+    context.journal.all_taken(n_rows)
 
 
 def rendered_again(
     reports: Iterable[VideoReport], policy: Policy, context: RunContext
 ) -> Iterator[VideoRun | VideoReport]:
     """The videos of an earlier run, from what it saw: other content than then is refused."""
+    n_rows = 0
     for told in reports:
+        n_rows += 1
         if told.detections_key is None:
             yield VideoReport(
                 row=told.row,
@@ -82,13 +94,20 @@ def rendered_again(
             )
         else:
             row = Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
+            context.journal.taken(row)
             yield VideoRun(row, policy, context)
+    context.journal.all_taken(n_rows)
 
 
 def _row(raw: RawRow, seen: set[bytes]) -> Row:
     if raw.values is None:
         raise ManifestError(f"row {raw.number} cannot be read: {raw.error}")
     row = parse_row(raw.number, raw.values)
+    if any("\ud800" <= char <= "\udfff" for char in f"{row.id}{row.uri}"):
+        raise ManifestError(
+            f"row {raw.number}: {printable(row.uri)} is no Unicode text, which logs could hold; "
+            "give the file another name"
+        )
     digest = hashlib.sha256(row.id.encode("utf-8", "surrogatepass")).digest()[:8]
     if digest in seen:
         raise ManifestError(

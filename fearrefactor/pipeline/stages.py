@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
+
+from fearrefactor.pipeline.journal import NoJournal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         Seen,
         Survey,
     )
+    from fearrefactor.pipeline.journal import Journal
     from fearrefactor.pipeline.progress import Progress
 
 
@@ -80,3 +83,4 @@ class RunContext:
     stages: Stages
     progress: Progress
     versions: Mapping[str, str]
+    journal: Journal = field(default_factory=NoJournal)

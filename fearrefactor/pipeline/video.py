@@ -6,36 +6,26 @@ The order of things, what is retried and what fails a video stand here and nowhe
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fearrefactor.core import identity
 from fearrefactor.core.decide import decide
-from fearrefactor.core.detections import concatenate, join
+from fearrefactor.core.detections import join
 from fearrefactor.core.leaks import modes_as_close
 from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.core.verdict import review_reasons
-from fearrefactor.errors import (
-    FearRefactorError,
-    FidelityError,
-    LeakError,
-    MediaError,
-    SourceChangedError,
-)
-from fearrefactor.pipeline.audit import render_without_leaks
+from fearrefactor.errors import FearRefactorError, MediaError, SourceChangedError
 from fearrefactor.pipeline.job import Seen
+from fearrefactor.pipeline.rendering import Rendering
 from fearrefactor.pipeline.retries import Retries, all_of
 from fearrefactor.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.manifest import Row
-    from fearrefactor.core.plan import MaskPlan
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published
@@ -50,11 +40,12 @@ class VideoRun:
     def __init__(self, row: Row, policy: Policy, context: RunContext) -> None:
         self._row = row
         self._policy = policy
+        self._context = context
         self._settings = context.settings
         self._stages = stages = context.stages
         self._progress = context.progress
         self._watch = Stopwatch()
-        self._retries = Retries(row.id)
+        self._retries = Retries(row.id, lambda why: context.journal.lost(row.number, why))
         self._report: dict[str, Any] = {
             "row": row.number,
             "id": row.id,
@@ -83,23 +74,8 @@ class VideoRun:
             _log.exception("video %s failed in a way that nobody foresaw", printable(self._row.id))
             return self._failed("internal", f"{type(error).__name__}: {error}")
         self._watch.add(published.seconds)
-        return VideoReport(
-            **self._report,
-            outcome=published.outcome,
-            code="review" if published.outcome == "review" else None,
-            reason=published.reason,
-            reused=published.reused,
-            output_key=published.output_key,
-            output_sha256=published.output_sha256,
-            output_bytes=published.output_bytes,
-            detections_key=published.detections_key,
-            detections_sha256=published.detections_sha256,
-            plan_key=published.plan_key,
-            plan_sha256=published.plan_sha256,
-            n_masked_frames=published.n_masked_frames,
-            n_detections=published.n_detections,
-            seconds=self._watch.seconds(),
-        )
+        told = self._report | published.reported()
+        return VideoReport(**told, seconds=self._watch.seconds())
 
     async def _run(self) -> Published:
         for name in self._policy.classes:
@@ -125,11 +101,15 @@ class VideoRun:
             "detect_id": detect,
         }
         self._report["notes"] += index.info.unusual
+        self._report["notes"] += [
+            f"its media process was not locked in: {gap}" for gap in survey.gaps
+        ]
         there = await self._find(detect)
         if there is not None:
             return there
         logged = await self._logged(detect, index)
         work = self._audited(detect, self._settings.audit or ("none" if logged else "sampled"))
+        self._context.journal.named(self._row.number, self._row.key, work)
         detections = logged.detections if logged else await self._detect(survey.source, index)
         with self._watch.stage("decide"):
             plan = decide(detections, self._policy, self._stages.card, index.canvas)
@@ -148,7 +128,14 @@ class VideoRun:
             work_id=work,
             keep_tags=self._policy.keep_tags,
         )
-        return await self._finish(seen)
+        rendering = Rendering(
+            self._policy,
+            self._context,
+            retries=self._retries,
+            watch=self._watch,
+            report=self._report,
+        )
+        return await rendering.finish(seen)
 
     async def _find(self, detect: str) -> Published | None:
         """A result that was audited as closely as this run wants it, or more so."""
@@ -193,98 +180,6 @@ class VideoRun:
             return join(parts, index.n_frames)
         except ValueError as error:
             raise MediaError(f"not every frame was inspected: {error}") from error
-
-    async def _finish(self, seen: Seen) -> Published:
-        """Copy what is clean and render what is not; what cannot be spliced is rendered whole."""
-        try:
-            return await self._render_and_finish(seen, whole=False)
-        except FidelityError as error:
-            if seen.survey.index.to_render(seen.plan.regions).all():
-                raise
-            self._report["notes"].append(f"rendered whole: the splice was not faithful: {error}")
-        return await self._render_and_finish(seen, whole=True)
-
-    async def _render_and_finish(self, seen: Seen, *, whole: bool) -> Published:
-        index = seen.survey.index
-        mode = self._report["audit"]
-        masked = await render_without_leaks(
-            seen,
-            self._policy,
-            mode,
-            lambda *what: self._render(seen.survey.source, *what, index=index, whole=whole),
-            whole=whole,
-        )
-        rendered = index.to_render(masked.plan.regions, whole=whole)
-        self._report |= {
-            "n_leaks": masked.n_leaks,
-            "n_rendered_frames": int(index.gops.n_frames[rendered].sum()),
-        }
-        told = sorted(masked.notes.items())
-        self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
-        if rendered.any() and index.info.whole_because and not index.info.is_image:
-            self._report["notes"].append(f"rendered whole: {index.info.whole_because}")
-        lost = [*index.info.left_behind, *(["Dolby Vision"] if index.info.dolby_vision else [])]
-        if rendered.any() and lost:
-            self._report["notes"].append(f"not in rendered frames: {', '.join(lost)}")
-        if masked.still_found is not None and self._policy.on_leak == "fail":
-            raise LeakError(masked.still_found)
-        if masked.n_leaks:
-            reasons = review_reasons(masked.plan, self._policy, index.canvas)
-            if masked.still_found is not None:
-                reasons = (*reasons, masked.still_found)
-            seen = replace(seen, plan=masked.plan, reasons=reasons)
-        packets = [segment for segment in masked.rendered if segment is not None]
-        return await self._retries.surviving(
-            lambda: self._stages.finish(seen, packets, whole=whole)
-        )
-
-    async def _render(
-        self,
-        source: PinnedSource,
-        tasks: Sequence[SegmentTask],
-        plan: MaskPlan,
-        audited: Sequence[int],
-        *,
-        index: VideoIndex,
-        whole: bool,
-    ) -> list[tuple[Any, Detections]]:
-        """Segments after a plan, and what the model sees in the ``audited`` of their frames."""
-        rendered = index.to_render(plan.regions, whole=whole)
-
-        async def one(task: SegmentTask) -> tuple[Any, Detections]:
-            segment, wanted = task.segment, rendered[task.segment.gops]
-            regions = plan.between(segment.first_frame, segment.end_frame)
-            packets, seconds = await self._retries.surviving(
-                lambda: self._stages.render(source, task, regions, wanted)
-            )
-            self._watch.add({"render": seconds})
-            self._progress.did_frames(int(task.gops.n_frames[wanted].sum()))
-            frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
-            return packets, await self._audit(source, task, packets, frames)
-
-        n_frames = sum(int(task.gops.n_frames[rendered[task.segment.gops]].sum()) for task in tasks)
-        self._progress.add_work(n_frames)
-        return await all_of(one(task) for task in tasks)
-
-    async def _audit(
-        self, source: PinnedSource, task: SegmentTask, packets: object, frames: list[int]
-    ) -> Detections:
-        if not frames:
-            return concatenate([])
-        self._progress.add_work(len(frames))
-        found, seconds = await self._retries.surviving(
-            lambda: self._stages.audit(source, task, packets, frames)
-        )
-        if found.frames.tolist() != frames:
-            raise MediaError(
-                f"expected {len(frames)} frames of segment {task.segment.index} to be audited, "
-                f"got {len(found.frames)}"
-            )
-        self._watch.add({"audit": seconds})
-        self._report["n_model_frames"] += len(frames)
-        self._report["n_audited_frames"] += len(frames)
-        self._progress.did_frames(len(frames))
-        return found
 
     def _failed(self, code: str, reason: str) -> VideoReport:
         return VideoReport(

@@ -18,7 +18,7 @@ from fearrefactor.pipeline.job import PinnedSource, Published, Survey
 from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.publish import Output
 from fearrefactor.pipeline.stopwatch import Stopwatch
-from fearrefactor.storage.locations import locate, open_store
+from fearrefactor.storage.locations import check_under, locate, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -76,17 +76,21 @@ class VideoWorker:
         """Pin a source, take its checksum, and index it.
 
         Raises:
+            ManifestError: it names no place, or one from which this run does not read.
             StoreError: it cannot be read. MediaError: it is not a video that we take.
         """
         watch = Stopwatch()
         place = locate(uri)
+        check_under(place, uri, self._settings.sources_under)
         store = open_store(place.store_root, self._settings.s3)
         source = PinnedSource(uri, place.store_root, store.stat(place.key))
+        n_bytes = source.stat.size_bytes
+        self._settings.limits.check("bytes", n_bytes, f"{n_bytes} bytes")  # before any is read
         with watch.stage("checksum"):
             sha256 = self._checksum(source)
         with watch.stage("index"), self._working_on(source) as child:
             index = child.index(self._settings.limits, self._settings.cut)
-        return Survey(source, sha256, index, watch.seconds())
+        return Survey(source, sha256, index, watch.seconds(), child.confinement.gaps)
 
     def find(self, row_key: str, work_id: str) -> Published | None:
         """What an earlier run published for the same work."""
@@ -151,13 +155,15 @@ class VideoWorker:
         settings = self._settings
         wanted = index.to_render(seen.plan.regions, whole=whole)
         watch = Stopwatch()
-        with self._working_on(source) as child:
-            with watch.stage("assemble"):
-                result = child.assemble(index, rendered, wanted, settings.render, seen.keep_tags)
+        with tempfile.TemporaryDirectory(prefix="result-", dir=self.scratch) as folder:
+            with watch.stage("assemble"), self._working_on(source) as child:
+                made = child.assemble(index, rendered, wanted, settings.render, seen.keep_tags)
+                result = made.rename(Path(folder) / made.name)
+            self._drop_child()  # whoever has written it can no longer touch it
             with (
                 watch.stage("verify"),
                 self._open(source) as file,
-                MediaChild(file, self.scratch) as verifier,
+                MediaChild(file, self.scratch, settings.child) as verifier,
             ):
                 expected = Expected(
                     index=index,
@@ -169,7 +175,6 @@ class VideoWorker:
                 verifier.verify(result, expected, settings.limits)
             with watch.stage("publish"):
                 published = self._output.publish(seen, result)
-        self._drop_child()
         return replace(published, seconds=watch.seconds())
 
     def _checksum(self, source: PinnedSource) -> str:
@@ -190,7 +195,7 @@ class VideoWorker:
         """The child of this source; after any error a child is not used again."""
         if self._child is None or self._child_of != source:
             self._drop_child()
-            self._child = MediaChild(self._open(source), self.scratch)
+            self._child = MediaChild(self._open(source), self.scratch, self._settings.child)
             self._child_of = source
         try:
             yield self._child

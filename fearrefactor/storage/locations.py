@@ -14,6 +14,8 @@ from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.s3 import S3Settings, S3Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fearrefactor.storage.objects import ObjectStore
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -80,6 +82,22 @@ def locate_prefix(uri: str) -> Location:
     if found.store_root.startswith("s3://"):
         return Location(found.store_root, f"{found.key}/")
     return Location(os.path.join(found.store_root, found.key), "")  # noqa: PTH118 - both strings
+
+
+def check_under(place: Location, uri: str, prefixes: Sequence[Location]) -> None:
+    """Hold a source against the places from which sources may come; without any it may be anywhere.
+
+    ``prefixes``: from ``locate_prefix``.
+
+    Raises:
+        ManifestError: ``not_allowed``.
+    """
+    if prefixes and not any(place.uri.startswith(prefix.uri) for prefix in prefixes):
+        raise ManifestError(
+            f"{uri} is not under {' or '.join(prefix.uri for prefix in prefixes)}, where this run "
+            "may read sources (--sources-under)",
+            code="not_allowed",
+        )
 
 
 def open_store(root: str, settings: S3Settings) -> ObjectStore:

@@ -1,25 +1,16 @@
-"""A shell with a cache of its own, a model without a download, and films to mask."""
+"""A shell with a cache of its own, and films to mask."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 from lamp_clips import clip
 from shell import Shell
 
-from fearrefactor.vision.coco import COCO_CLASSES
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compiled models stay for the whole run of tests."""
-    return tmp_path_factory.mktemp("models")
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +25,6 @@ def shell(model_cache: Path) -> Iterator[Shell]:
         environment.delenv("AWS_ENDPOINT_URL", raising=False)
         environment.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR", raising=False)
         yield Shell()
-
-
-@pytest.fixture(scope="session")
-def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A very small network of random weights with COCO's classes: it is surely sure of nothing."""
-    import torch
-    import ultralytics
-    from ultralytics.nn.tasks import SegmentationModel
-
-    models = Path(ultralytics.__file__).parent / "cfg" / "models"
-    described = yaml.safe_load((models / "26" / "yolo26-seg.yaml").read_text("utf-8"))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        tiny = {"scale": "n", "scales": {"n": [0.3, 0.0625, 256]}}
-        build: Any = SegmentationModel
-        model = build({**described, **tiny}, verbose=False)
-    model.names = dict(enumerate(COCO_CLASSES))
-    path = tmp_path_factory.mktemp("model") / "random.pt"
-    torch.save({"model": model}, path)
-    return path
 
 
 @pytest.fixture(scope="session")

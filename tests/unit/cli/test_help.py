@@ -59,7 +59,17 @@ def test_help_of_every_command_works(path: str, flag: str) -> None:
 def test_the_first_help_shows_how_to_start_and_names_every_command() -> None:
     said = CliRunner().invoke(cli, ["--help"]).output
     assert "Start with: fearrefactor mask VIDEO --classes person --output out" in said
-    for name in ("mask", "manifest", "models", "inspect", "policy", "evaluate"):
+    for name in (
+        "mask",
+        "manifest",
+        "models",
+        "inspect",
+        "policy",
+        "evaluate",
+        "status",
+        "reconcile",
+        "retry",
+    ):
         assert f"\n  {name} " in said
 
 

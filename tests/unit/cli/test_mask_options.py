@@ -44,6 +44,9 @@ def mask(shell: Shell, films: Path, tmp_path: Path, random_model: Path) -> Mask:
         (("--classes", "dog", "--confidence", "0"), "Invalid value for '--confidence'"),
         (("--classes", "dog", "--effect", "hide"), "'hide' is not one of 'blur', 'mosaic', 'fill'"),
         (("--classes", "dog", "--workers", "0"), "Invalid value for '--workers'"),
+        (("--classes", "dog", "--limit", "fps=many"), "fps=many: Input should be a valid number"),
+        (("--classes", "dog", "--limit", "size=1"), "'size=1': expected NAME=NUMBER, each NAME"),
+        (("--classes", "dog", "--limit", "fps=1", "--limit", "fps=2"), "'fps=2': expected NAME="),
         (("--policy", "nobody"), "there is no policy 'nobody'; expected animals, faces, people"),
         (("--policy", "nobody.yaml"), "there is no policy file nobody.yaml"),
         (("--classes", "dog", "--model", "nobody.onnx"), "there is no model file nobody.onnx"),
@@ -108,6 +111,12 @@ def test_a_dry_run_names_rows_that_would_fail(
     assert "bad_row: row 2 cannot be read: line 2 is no JSON" in answer.out
     assert "unknown_scheme: " in answer.out
     assert "on 3 cores" in answer.out
+
+
+def test_a_film_beyond_a_limit_that_was_given_is_refused(mask: Mask) -> None:
+    answer = mask("--classes", "dog", "--dry-run", "--limit", "pixels=15359")
+    assert "limit_pixels: " in answer.out
+    assert "160 × 96 pixels: more than 15359 (limit max_pixels; --limit pixels=" in answer.out
 
 
 def test_a_dry_run_holds_classes_against_the_model(mask: Mask) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ import cv2
 import duckdb
 import pytest
 from lamp_clips import picture
+from ledgers import begun, taken, write_ledger
 
 from fearrefactor.core.report import VideoReport
+from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.report_log import read_reports
+from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from shell import Said, Shell
@@ -72,6 +76,17 @@ def test_one_film_is_done_with_a_table_and_the_places_of_everything(
         assert f"{runs.output / str(key)}\n" in said.out
     assert f"report      {runs.parquet('first')}\n" in said.out
     assert n_frames(runs.output / str(report.output_key)) == 24
+    success = json.loads((runs.parquet("first").parent / "_SUCCESS").read_bytes())
+    assert success == {"run_id": "first", "rows": 1, "outcomes": {"clean": 1}}
+
+
+def test_a_run_goes_on_only_with_what_it_was_begun_with(runs: Runs, films: Path) -> None:
+    folder = RunFolder(FolderStore(runs.output), "", "first")
+    write_ledger(folder, begun("first"), taken(1, uri="other.mp4"))
+    said = runs("first", films / "red.mp4", "--classes", "dog")
+    assert (said.code, said.out) == (1, "")
+    assert "run first was begun with another model; choose another --run-id" in said.err
+    assert not (runs.output / "scratch").exists()
 
 
 def test_the_same_again_is_reused_and_the_same_run_id_is_refused(runs: Runs, films: Path) -> None:

@@ -10,7 +10,7 @@ from fake_stages import Tally
 from lamp_clips import clip, decoded
 from stub_model import COLOURS, LampFinder, lamp_bits
 
-from fearrefactor.cli.render import _output_of
+from fearrefactor.cli.past_run import output_of
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.report import VideoReport
 from fearrefactor.errors import InputError
@@ -187,13 +187,13 @@ def test_what_is_no_run_is_told_apart_from_one_that_is_not_done(
     ],
 )
 def test_the_place_of_a_run_says_where_it_wrote(run: str, place: Location) -> None:
-    assert _output_of(run) == place
+    assert output_of(run) == place
 
 
 @pytest.mark.parametrize("run", ["s3://bucket/masked", "s3://bucket", "/data/out"])
 def test_a_place_that_no_run_has_is_refused(run: str) -> None:
     with pytest.raises(InputError, match="is no run"):
-        _output_of(run)
+        output_of(run)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 
+import bombs
 import pytest
 import synthetic
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tampered import dolby_vision, with_box
 
 from fearrefactor.errors import UnsupportedError
-from fearrefactor.media.boxes import sample_entries
+from fearrefactor.media.boxes import n_samples, sample_entries
 
 
 @functools.cache
@@ -80,3 +81,17 @@ def test_a_damaged_table_ends_the_walk_and_no_more(data: st.DataObject) -> None:
     with contextlib.suppress(UnsupportedError):
         for entry in sample_entries(io.BytesIO(bytes(changed[:cut])), cut):
             assert all(len(payload) <= 64 for payload in entry.boxes.values())
+
+
+def test_the_samples_of_all_tracks_are_counted_as_their_tables_promise_them() -> None:
+    data = film()
+    honest = n_samples(io.BytesIO(data), len(data))
+    assert 4 < honest < 20  # four pictures, and sound
+    lying = bombs.claiming_frames(4_000_000_000)
+    assert n_samples(io.BytesIO(lying), len(lying)) == 4_000_000_000
+
+
+def test_a_compressed_header_is_refused_and_a_way_out_is_named() -> None:
+    packed = box(b"ftyp", b"qt  ") + box(b"moov", box(b"cmov", box(b"dcom", b"zlib")))
+    with pytest.raises(UnsupportedError, match="ffmpeg -i FILE -c copy"):
+        n_samples(io.BytesIO(packed), len(packed))

@@ -145,6 +145,14 @@ def test_a_picture_that_really_changes_its_size_is_refused() -> None:
         list(frames_of(data, index))
 
 
+def test_a_picture_that_becomes_many_times_as_large_is_not_even_decoded() -> None:
+    data = tampered.growing(4096)
+    index = index_of(data)
+    with pytest.raises(MediaError, match="cannot be decoded") as caught:
+        list(frames_of(data, index))
+    assert caught.value.code == "decode_error"
+
+
 def test_a_damaged_frame_is_an_error_and_not_a_gray_one() -> None:
     data = bytearray(synthetic.b_frames(n_frames=24, gop=24))
     index = index_of(bytes(data))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from synthetic import number_of
 from walk import frames_of, index_of, linear, samples
 
-from fearrefactor.core.settings import CutSettings, Limits
+from fearrefactor.core.settings import LIMITED, CutSettings, Limits
 from fearrefactor.errors import LimitError, MediaError, UnsupportedError
 from fearrefactor.media.index import _rotation, index_source
 
@@ -208,16 +209,40 @@ def test_a_film_without_pictures_says_what_it_has_instead() -> None:
         (Limits(max_pixels=160 * 96 - 1), "max_pixels"),
         (Limits(max_duration_s=1.9), "max_duration_s"),
         (Limits(max_streams=1), "max_streams"),
+        (Limits(max_bytes=1000), "max_bytes"),
+        (Limits(max_fps=22), "max_fps"),
+        (Limits(max_packets=48), "max_packets"),
+        (Limits(max_metadata_bytes=10), "max_metadata_bytes"),
     ],
 )
 def test_a_film_beyond_a_limit_names_the_limit(limits: Limits, name: str) -> None:
     source = io.BytesIO(synthetic.plain(audio=("aac",)))
-    with pytest.raises(LimitError, match=name):
+    with pytest.raises(LimitError, match=name) as caught:
         index_source(source, limits, CutSettings())
+    assert LIMITED[caught.value.code.removeprefix("limit_")] == name
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (Limits(max_frames=47), "limit_frames"),
+        (Limits(max_packets=47), "limit_packets"),
+        (Limits(max_duration_s=1.9), "limit_duration"),
+    ],
+)
+def test_a_film_whose_header_says_less_is_counted_as_it_comes(limits: Limits, code: str) -> None:
+    data = bytearray(synthetic.plain(muxer="matroska"))
+    at = data.index(b"\x44\x89\x88") + 3  # its Duration (RFC 9559, 5.1.2.10), in ms
+    struct.pack_into(">d", data, at, 100.0)
+    with pytest.raises(LimitError) as caught:
+        index_source(io.BytesIO(data), limits, CutSettings())
+    assert caught.value.code == code
 
 
 def test_a_film_at_its_limits_is_taken() -> None:
-    limits = Limits(max_frames=48, max_pixels=160 * 96, max_duration_s=2.1, max_streams=2)
+    limits = Limits(
+        max_frames=48, max_pixels=160 * 96, max_duration_s=2.1, max_streams=2, max_fps=24
+    )
     index: VideoIndex = index_source(
         io.BytesIO(synthetic.plain(audio=("aac",))), limits, CutSettings()
     )
@@ -246,3 +271,10 @@ def test_two_frames_at_one_time_are_refused() -> None:
 def test_the_picture_is_turned_so_that_people_stand(matrix: tuple[int, ...], degrees: int) -> None:
     fixed = tuple(value * 65536 for value in matrix)
     assert _rotation((*fixed, 0, 0, 1 << 30)) == degrees
+
+
+def test_a_codec_that_nobody_knows_is_unsupported() -> None:
+    data = synthetic.plain()
+    assert data.count(b"avc1") == 2  # a brand, and the name of its samples
+    with pytest.raises(UnsupportedError, match="a codec that no decoder here knows"):
+        index_of(data[:100] + data[100:].replace(b"avc1", b"zzzz"))

@@ -12,6 +12,7 @@ import tampered
 from hypothesis import given
 from hypothesis import strategies as st
 from intruders import Canary, Listener
+from lures import PLAYLISTS
 from walk import frames_of, index_of, linear, samples
 
 from fearrefactor.errors import MediaError
@@ -35,21 +36,6 @@ HEADS = {
     "png_pipe": b"\x89PNG\r\n\x1a\n",
     "webp_pipe": b"RIFF\0\0\0\0WEBPVP8 ",
     "gif": b"GIF89a" + bytes(182) + b"G" + bytes(100),  # a G where MPEG-TS would have one, too
-}
-
-PLAYLISTS: dict[str, str] = {
-    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{http}/a.ts\n#EXT-X-ENDLIST\n",
-    "m3u8 of a file": "#EXTM3U\n#EXTINF:10,\nfile://{canary}\n#EXT-X-ENDLIST\n",
-    "ffconcat": "ffconcat version 1.0\nfile '{canary}'\nfile '{http}/a.mp4'\n",
-    "concat": "file '{canary}'\n",
-    "mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><Period>'
-    "<BaseURL>{http}/</BaseURL></Period></MPD>",
-    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
-    "svg": '<svg xmlns="http://www.w3.org/2000/svg"><image href="{http}/a.png"/></svg>',
-    "html": '<html><meta http-equiv="refresh" content="0;url={http}/"></html>',
-    "asx": '<asx version="3.0"><entry><ref href="{http}/a.asf"/></entry></asx>',
-    "pls": "[playlist]\nFile1={http}/a.mp3\n",
-    "srt": "1\n00:00:00,000 --> 00:00:01,000\nhello\n",
 }
 
 

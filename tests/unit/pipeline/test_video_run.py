@@ -38,6 +38,7 @@ from fearrefactor.pipeline.video import VideoRun
 
 if TYPE_CHECKING:
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.pipeline.job import Survey
 
 DOGS = Policy(name="dogs", rules=(frame_by_frame("dog"),))
 ROW = Row(number=7, id="film", uri="film", extra={"shift": "night"})
@@ -156,6 +157,16 @@ def test_an_image_is_never_copied() -> None:
     report = run_on(stages)
     assert report.outcome == "clean"
     assert stages.count("render") == 2
+
+
+class OnAnOldKernel(FakeStages):
+    async def survey(self, uri: str) -> Survey:
+        return replace(await super().survey(uri), gaps=("files: no Landlock",))
+
+
+def test_what_a_machine_lacks_to_lock_its_media_process_in_is_noted() -> None:
+    report = run_on(OnAnOldKernel({"film": Film()}))
+    assert report.notes == ["its media process was not locked in: files: no Landlock"]
 
 
 def test_what_is_unusual_about_a_source_is_noted() -> None:

@@ -17,7 +17,7 @@ from values import frame_by_frame
 
 from fearrefactor.core.manifest import Row
 from fearrefactor.core.policy import Policy, Rule
-from fearrefactor.core.settings import CutSettings
+from fearrefactor.core.settings import ChildSettings, CutSettings
 from fearrefactor.errors import (
     FidelityError,
     ModelError,
@@ -125,6 +125,16 @@ def test_the_lamp_is_masked_in_every_frame_in_which_it_shines_and_nothing_else_i
         far = np.ones(old.shape[:2], bool)
         far[max(0, top - 12) : top + 44, max(0, left - 12) : left + 44] = False
         assert np.abs(old.astype(int) - new)[far].mean() < 2
+
+
+def test_a_video_that_has_no_time_left_fails_with_its_own_code_at_once(
+    tmp_path: Path, scratch: Path, source: Path
+) -> None:
+    hasty = replace(settings(tmp_path), child=ChildSettings(patience=1e-5))
+    with VideoWorker(hasty, LampFinder(), scratch) as worker:
+        report = run(worker, source)
+        assert (report.outcome, report.code) == ("failed", "limit_time")
+        assert list(worker.scratch.iterdir()) == []
 
 
 def test_each_stage_that_was_done_has_its_seconds(worker: VideoWorker, source: Path) -> None:

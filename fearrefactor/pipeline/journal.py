@@ -1,0 +1,147 @@
+"""Who is told what happens to rows, so that a run can be followed, and finished by another."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from fearrefactor.core.ledger import (
+    AllTaken,
+    Begun,
+    Counted,
+    Ended,
+    Finished,
+    Lost,
+    Named,
+    Stopped,
+    Taken,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fearrefactor.core.frozen import FrozenRows
+    from fearrefactor.core.manifest import Row
+    from fearrefactor.core.report import VideoReport
+    from fearrefactor.storage.ledger import LedgerWriter
+
+
+class Journal(Protocol):
+    """Called from one thread, and never waits."""
+
+    def taken(self, row: Row) -> None:
+        """A row is taken in hand; nothing was done for it yet.
+
+        Raises:
+            InputError: when this run was begun, it was another row.
+        """
+        ...
+
+    def named(self, row: int, row_key: str, work_id: str) -> None:
+        """By these names its result is found, once it is published."""
+        ...
+
+    def lost(self, row: int, reason: str) -> None:
+        """A process that had it in hand died."""
+        ...
+
+    def all_taken(self, n_rows: int) -> None:
+        """There are no more rows than so many.
+
+        Raises:
+            InputError: when this run was begun, there were more.
+        """
+        ...
+
+
+class NoJournal:
+    """Nobody follows."""
+
+    def taken(self, row: Row) -> None:
+        """Nothing is kept."""
+
+    def named(self, row: int, row_key: str, work_id: str) -> None:
+        """Nothing is kept."""
+
+    def lost(self, row: int, reason: str) -> None:
+        """Nothing is kept."""
+
+    def all_taken(self, n_rows: int) -> None:
+        """Nothing is kept."""
+
+
+class LedgerJournal:
+    """A ``Journal`` in a ledger; ``frozen`` are the rows that earlier drivers of the run took."""
+
+    def __init__(self, writer: LedgerWriter, frozen: FrozenRows) -> None:
+        self._writer = writer
+        self._frozen = frozen
+        self.has_begun = False
+
+    def begun(
+        self,
+        run_id: str,
+        versions: Mapping[str, str],
+        model: tuple[str, str],
+        policy_digest: str,
+    ) -> None:
+        """This driver sets out; ``model``: name and sha256. In the store when this returns.
+
+        Raises:
+            StoreError: nothing can be written there.
+        """
+        name, sha256 = model
+        self._writer.add(
+            Begun(
+                time_s=time.time(),
+                run_id=run_id,
+                versions=dict(versions),
+                model=name,
+                model_sha256=sha256,
+                policy_digest=policy_digest,
+            )
+        )
+        self.has_begun = True
+        self._writer.flush()
+
+    def taken(self, row: Row) -> None:
+        """See ``Journal``."""
+        event = Taken(
+            time_s=time.time(),
+            row=row.number,
+            id=row.id,
+            uri=row.uri,
+            policy=row.policy,
+            extra=dict(row.extra),
+        )
+        self._frozen.check(event)
+        self._writer.add(event)
+
+    def named(self, row: int, row_key: str, work_id: str) -> None:
+        """See ``Journal``."""
+        self._writer.add(Named(time_s=time.time(), row=row, row_key=row_key, work_id=work_id))
+
+    def lost(self, row: int, reason: str) -> None:
+        """See ``Journal``."""
+        self._writer.add(Lost(time_s=time.time(), row=row, reason=reason))
+
+    def counted(self, n_rows: int) -> None:
+        """So many rows there are, most of which may not be taken yet. Any thread may say so."""
+        self._writer.add(Counted(time_s=time.time(), n_rows=n_rows))
+
+    def all_taken(self, n_rows: int) -> None:
+        """See ``Journal``."""
+        self._frozen.check_all(n_rows)
+        self._writer.add(AllTaken(time_s=time.time(), n_rows=n_rows))
+
+    def ended(self, report: VideoReport) -> None:
+        """A row has come to its end."""
+        self._writer.add(Ended(time_s=time.time(), report=report))
+
+    def stopped(self, reason: str) -> None:
+        """This driver leaves before all is done."""
+        self._writer.add(Stopped(time_s=time.time(), reason=reason))
+
+    def finished(self, counts: Mapping[str, int]) -> None:
+        """``videos.parquet`` is written, with so many rows by outcome."""
+        self._writer.add(Finished(time_s=time.time(), counts=dict(counts)))

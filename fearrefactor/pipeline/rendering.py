@@ -1,0 +1,147 @@
+"""The second half of a video's way: rendered as planned, looked at again, put together, published.
+
+What cannot be spliced is rendered whole; what the audit still recognises is hidden better or fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from fearrefactor.core.detections import concatenate
+from fearrefactor.core.verdict import review_reasons
+from fearrefactor.errors import FidelityError, LeakError, MediaError
+from fearrefactor.pipeline.audit import render_without_leaks
+from fearrefactor.pipeline.retries import all_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.plan import MaskPlan
+    from fearrefactor.core.policy import Policy
+    from fearrefactor.core.video import SegmentTask, VideoIndex
+    from fearrefactor.pipeline.job import PinnedSource, Published, Seen
+    from fearrefactor.pipeline.retries import Retries
+    from fearrefactor.pipeline.stages import RunContext
+    from fearrefactor.pipeline.stopwatch import Stopwatch
+
+
+class Rendering:
+    """What was seen in one video, made into a published result.
+
+    ``report`` are the fields of the video's report so far: counts and notes are added to it.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        context: RunContext,
+        *,
+        retries: Retries,
+        watch: Stopwatch,
+        report: dict[str, Any],
+    ) -> None:
+        self._policy = policy
+        self._stages = context.stages
+        self._progress = context.progress
+        self._retries = retries
+        self._watch = watch
+        self._report = report
+
+    async def finish(self, seen: Seen) -> Published:
+        """Copy what is clean and render what is not; what cannot be spliced is rendered whole.
+
+        Raises:
+            FidelityError: also the result that was rendered whole is not what it should be.
+            LeakError: what is to be hidden is still recognised, and the policy says ``fail``.
+        """
+        try:
+            return await self._render_and_finish(seen, whole=False)
+        except FidelityError as error:
+            if seen.survey.index.to_render(seen.plan.regions).all():
+                raise
+            self._report["notes"].append(f"rendered whole: the splice was not faithful: {error}")
+        return await self._render_and_finish(seen, whole=True)
+
+    async def _render_and_finish(self, seen: Seen, *, whole: bool) -> Published:
+        index = seen.survey.index
+        mode = self._report["audit"]
+        masked = await render_without_leaks(
+            seen,
+            self._policy,
+            mode,
+            lambda *what: self._render(seen.survey.source, *what, index=index, whole=whole),
+            whole=whole,
+        )
+        rendered = index.to_render(masked.plan.regions, whole=whole)
+        self._report |= {
+            "n_leaks": masked.n_leaks,
+            "n_rendered_frames": int(index.gops.n_frames[rendered].sum()),
+        }
+        told = sorted(masked.notes.items())
+        self._report["notes"] += [f"{what}; frames: {n}" for what, n in told]
+        if rendered.any() and index.info.whole_because and not index.info.is_image:
+            self._report["notes"].append(f"rendered whole: {index.info.whole_because}")
+        lost = [*index.info.left_behind, *(["Dolby Vision"] if index.info.dolby_vision else [])]
+        if rendered.any() and lost:
+            self._report["notes"].append(f"not in rendered frames: {', '.join(lost)}")
+        if masked.still_found is not None and self._policy.on_leak == "fail":
+            raise LeakError(masked.still_found)
+        if masked.n_leaks:
+            reasons = review_reasons(masked.plan, self._policy, index.canvas)
+            if masked.still_found is not None:
+                reasons = (*reasons, masked.still_found)
+            seen = replace(seen, plan=masked.plan, reasons=reasons)
+        packets = [segment for segment in masked.rendered if segment is not None]
+        return await self._retries.surviving(
+            lambda: self._stages.finish(seen, packets, whole=whole)
+        )
+
+    async def _render(
+        self,
+        source: PinnedSource,
+        tasks: Sequence[SegmentTask],
+        plan: MaskPlan,
+        audited: Sequence[int],
+        *,
+        index: VideoIndex,
+        whole: bool,
+    ) -> list[tuple[Any, Detections]]:
+        """Segments after a plan, and what the model sees in the ``audited`` of their frames."""
+        rendered = index.to_render(plan.regions, whole=whole)
+
+        async def one(task: SegmentTask) -> tuple[Any, Detections]:
+            segment, wanted = task.segment, rendered[task.segment.gops]
+            regions = plan.between(segment.first_frame, segment.end_frame)
+            packets, seconds = await self._retries.surviving(
+                lambda: self._stages.render(source, task, regions, wanted)
+            )
+            self._watch.add({"render": seconds})
+            self._progress.did_frames(int(task.gops.n_frames[wanted].sum()))
+            frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
+            return packets, await self._audit(source, task, packets, frames)
+
+        n_frames = sum(int(task.gops.n_frames[rendered[task.segment.gops]].sum()) for task in tasks)
+        self._progress.add_work(n_frames)
+        return await all_of(one(task) for task in tasks)
+
+    async def _audit(
+        self, source: PinnedSource, task: SegmentTask, packets: object, frames: list[int]
+    ) -> Detections:
+        if not frames:
+            return concatenate([])
+        self._progress.add_work(len(frames))
+        found, seconds = await self._retries.surviving(
+            lambda: self._stages.audit(source, task, packets, frames)
+        )
+        if found.frames.tolist() != frames:
+            raise MediaError(
+                f"expected {len(frames)} frames of segment {task.segment.index} to be audited, "
+                f"got {len(found.frames)}"
+            )
+        self._watch.add({"audit": seconds})
+        self._report["n_model_frames"] += len(frames)
+        self._report["n_audited_frames"] += len(frames)
+        self._progress.did_frames(len(frames))
+        return found

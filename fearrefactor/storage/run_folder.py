@@ -1,0 +1,97 @@
+"""What a run leaves under ``runs/{run_id}/``: its ledger, its report, the sign that all is done.
+
+The report is written once, when every row has ended; ``_SUCCESS`` after it, if none has failed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fearrefactor.errors import AlreadyExistsError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from fearrefactor.storage.objects import ObjectStore
+
+_PIECE_BYTES = 1 << 22
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The run ``run_id`` under an output: ``output_prefix`` is empty or ends in a slash."""
+
+    store: ObjectStore
+    output_prefix: str
+    run_id: str
+
+    @property
+    def report_key(self) -> str:
+        """Of ``videos.parquet``."""
+        return f"{self._prefix}videos.parquet"
+
+    @property
+    def ledger_prefix(self) -> str:
+        """Under which parts of the ledger are."""
+        return f"{self._prefix}ledger/"
+
+    @property
+    def success_key(self) -> str:
+        """Of the sign that every row is done."""
+        return f"{self._prefix}_SUCCESS"
+
+    @property
+    def uri(self) -> str:
+        """How people name the run."""
+        return self.store.uri(self._prefix.rstrip("/"))
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether every row has ended and the report is there.
+
+        Raises:
+            StoreError: the store does not say.
+        """
+        try:
+            self.store.stat(self.report_key)
+        except NotFoundError:
+            return False
+        return True
+
+    def fetch_report(self, path: Path) -> None:
+        """Copy the report to a file.
+
+        Raises:
+            NotFoundError: there is none yet.
+            StoreError: it cannot be read.
+        """
+        with self.store.open(self.report_key) as reader, path.open("wb") as file:
+            while piece := reader.read(_PIECE_BYTES):
+                file.write(piece)
+
+    def keep_report(self, path: Path) -> None:
+        """Store the report.
+
+        Raises:
+            AlreadyExistsError: somebody else has finished this run.
+            StoreError: it cannot be written.
+        """
+        self.store.create(self.report_key, path, {"run-id": self.run_id})
+
+    def keep_success(self, counts: Mapping[str, int]) -> None:
+        """Say that every row is done, with their number by outcome; nothing if it was said before.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        told = {"run_id": self.run_id, "rows": sum(counts.values()), "outcomes": dict(counts)}
+        with contextlib.suppress(AlreadyExistsError):
+            self.store.create(self.success_key, json.dumps(told).encode() + b"\n", {})
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.output_prefix}runs/{self.run_id}/"
