@@ -79,4 +79,11 @@ def _print(index: VideoIndex, console: Console) -> None:
         at_s = float(segment.start_pts * info.time_base)
         gops.add_row(str(segment.first_frame), f"{at_s:.3f} s", str(segment.n_frames))
     console.print(gops, markup=False)
+    whole = f"the whole video is rendered: {info.whole_because}"
+    spliced = "only the GOPs that hold it are rendered"
+    console.print(
+        f"if something is masked: {whole if info.whole_because else spliced}",
+        markup=False,
+        soft_wrap=True,
+    )
     console.print("unusual: " + ("; ".join(info.unusual) or "nothing"), markup=False)

@@ -25,7 +25,14 @@ def test_a_film_is_told_to_people(shell: Shell, films: Path) -> None:
     said = shell("inspect", films / "red.mp4").out
     assert "mov, h264 160 × 96 yuv420p, 24 frames, 1.00 s at 24.000 frames/s" in said
     assert "closed GOPs: where it can be cut" in said
+    assert "if something is masked: only the GOPs that hold it are rendered" in said
     assert "unusual: nothing" in said
+
+
+def test_why_a_film_would_be_rendered_whole_is_said(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "film.webm"
+    path.write_bytes(plain(codec="libvpx-vp9", muxer="webm"))
+    assert "the whole video is rendered: vp9 is not spliced" in shell("inspect", path).out
 
 
 @pytest.mark.parametrize(
