@@ -134,7 +134,8 @@ class ChildWatcher(threading.Thread):
 
 def measure(clip: Path, output: Path) -> dict[str, float]:
     """Mask a clip in this process: frames, seconds, and peak resident MiB."""
-    settings = JobSettings(str(output), "", S3Settings())
+    # This model would see its thing through every mask.
+    settings = JobSettings(str(output), "", S3Settings(), audit="none")
     policy = Policy(rules=(Rule(classes=("thing",)),))
     cache = cache_dir(os.environ)
     real = load_segmenter(
@@ -152,7 +153,7 @@ def measure(clip: Path, output: Path) -> dict[str, float]:
         context = RunContext(settings, InlineStages(worker, model.card, "stub"), NoProgress(), {})
         report = asyncio.run(VideoRun(Row(1, "clip", str(clip)), policy, context).run())
     if report.outcome != "masked" or report.n_masked_frames != report.n_frames:
-        raise SystemExit(f"{report.outcome}: {report.reason}")
+        raise RuntimeError(f"{report.outcome}: {report.reason}")
     return {
         "frames": report.n_frames,
         "seconds": round(time.perf_counter() - start, 1),
