@@ -52,7 +52,7 @@ LOCKED = MediaChild.program
 _OPEN_PROGRAM = """
 import sys
 from fearrefactor.media.child_main import serve
-from fearrefactor.media.child_start import Start
+from fearrefactor.media.sandbox import Start
 from fearrefactor.media.sandbox import Confinement
 serve(Start(*map(int, sys.argv[1:4]), Confinement((), ())))
 """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from intruders import Listener
 from s3_server import S3Server
 
 from fearrefactor.storage.s3 import S3Settings
@@ -39,6 +40,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A server of ours that counts who asks it for anything."""
+    server = Listener()
+    yield server
+    server.close()
 
 
 @pytest.fixture

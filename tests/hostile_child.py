@@ -24,7 +24,7 @@ from fearrefactor.media.child_start import start
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fearrefactor.media.child_start import Start
+    from fearrefactor.media.sandbox import Start
     from fearrefactor.media.wire import Message
 
 _PR_GET_DUMPABLE = 3

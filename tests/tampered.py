@@ -214,6 +214,23 @@ def shaped() -> bytes:
     return file.getvalue()
 
 
+def two_views(codec: str) -> bytes:
+    """H.264 or HEVC whose every packet holds a second picture: the first, called another view's."""
+    encoder = {"h264": "libx264", "hevc": "libx265"}[codec]
+    options = {"x265-params": "log-level=error:pools=1"} if codec == "hevc" else {}
+    source = plain(codec=encoder, n_frames=14, options=options | {"bf": "0"})
+    file = io.BytesIO()
+    with av.open(io.BytesIO(source), "r") as found, av.open(file, "w", "mp4") as out:
+        stream = out.add_stream_from_template(found.streams.video[0], opaque=True)
+        for packet in found.demux(video=0):
+            if packet.size:
+                head = b"\x74\x80\0\1" if codec == "h264" else b"\x02\x09"
+                nal = head + bytes(packet)[-40:]
+                data = bytes(packet) + len(nal).to_bytes(4, "big") + nal
+                out.mux_one(_packet(data, stream, packet))
+    return file.getvalue()
+
+
 def caption(number: int) -> bytes:
     """The captions of a frame: two letters for each field."""
     letters = bytes([0x80 + number % 64, 0x20 + number % 64])

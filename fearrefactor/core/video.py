@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from fearrefactor.core.canvas import Canvas
+from fearrefactor.core.h264_stream import H264Stream  # noqa: TC001 - pydantic reads it at run time
 from fearrefactor.core.hdr import ContentLight, MasteringDisplay  # noqa: TC001 - pydantic
 from fearrefactor.core.timeline import Ratio, Span, seconds
 
@@ -34,22 +35,6 @@ class StreamInfo(BaseModel):
     why: str = ""
 
 
-class H264Stream(BaseModel):
-    """What a rendered GOP must share with the copied ones beside it.
-
-    ``profile`` is x264's name of the source's, ``level_idc`` ten times its level; ``free_id`` is an
-    id that no parameter set of the source has; ``nal_length_bytes`` is the size of what stands
-    before each NAL unit, 0 for start codes.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    profile: str
-    level_idc: int
-    free_id: int
-    nal_length_bytes: int
-
-
 class VideoInfo(BaseModel):
     """Properties of a source and of the one video stream that is masked.
 
@@ -57,6 +42,7 @@ class VideoInfo(BaseModel):
     ``width_px`` and ``height_px`` are coded sizes; ``upright_*`` are after the display matrix.
     ``rotation_deg`` is how far the picture is to be turned clockwise to stand upright.
     ``whole_because`` says why rendered GOPs cannot stand beside copied ones; empty if they can.
+    ``layered``: beside each picture stand others, of a second view or layer, that nobody inspects.
     ``needs_dolby_vision``: nothing can be shown without that metadata. ``left_behind`` names what
     rendered frames lose. ``quantiser`` is the mean one of the first frame.
     ``quantiser`` is the mean of the first frame of H.264: the larger, the coarser it is coded.
@@ -97,6 +83,7 @@ class VideoInfo(BaseModel):
     dolby_vision: bool = False
     needs_dolby_vision: bool = False
     left_behind: tuple[str, ...] = ()
+    layered: bool = False
     brand: str = ""
     quantiser: float | None = None
 
@@ -109,6 +96,7 @@ class VideoInfo(BaseModel):
             "interlaced": self.interlaced,
             "has transparency": self.alpha,
             "Dolby Vision": self.dolby_vision,
+            "a second view or layer, which is left out": self.layered,
             f"{self.n_hidden_frames} packets are never shown": self.n_hidden_frames > 0,
             "odd size": bool(self.width_px % 2 or self.height_px % 2),
             f"pixel format {self.pix_fmt}": self.pix_fmt not in {"yuv420p", "yuvj420p"},
@@ -239,10 +227,16 @@ class VideoIndex:
         """``(n_gops,)`` bool: which GOPs are rendered; the others are copied.
 
         All of them are, if any is and ``whole`` or the source wants it so. An image is always
-        rendered, because its metadata names places and devices.
+        rendered, because its metadata names places and devices, and so is what holds pictures that
+        nobody has inspected.
         """
         dirty = self.gops.dirty(masked_frames)
-        if whole or self.info.is_image or (self.info.whole_because and dirty.any()):
+        if (
+            whole
+            or self.info.is_image
+            or self.info.layered
+            or (self.info.whole_because and dirty.any())
+        ):
             dirty[:] = True
         return dirty
 

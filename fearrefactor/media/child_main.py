@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.core.plan import Region
-    from fearrefactor.media.child_start import Start
+    from fearrefactor.media.sandbox import Start
 
 _PIECE_BYTES = 4 << 20
 _CROWDED = 0.75

@@ -4,34 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-from fearrefactor.media.sandbox import Confinement, lock_in
-
-
-@dataclass(frozen=True)
-class Start:
-    """File descriptors, and how well this process is locked in.
-
-    Three were inherited; ``status`` is what the kernel says of this process, or None.
-    """
-
-    control: int
-    feed: int
-    memory: int
-    confinement: Confinement
-    status: int | None = None
-
-    def memory_share(self) -> float:
-        """The most that was ever used of the address space that is allowed, from 0 to 1."""
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if self.status is None or limit == resource.RLIM_INFINITY:
-            return 0.0
-        peak = os.pread(self.status, 4096, 0).partition(b"VmPeak:")[2].split()
-        return int(peak[0]) * 1024 / limit if peak else 0.0
+from fearrefactor.media.sandbox import Start, lock_in
 
 
 def start(arguments: list[str]) -> Start:

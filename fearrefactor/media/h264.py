@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from fearrefactor.core.video import H264Stream
+from fearrefactor.core.h264_stream import H264Stream
 from fearrefactor.media.nal import nal_units, split_annex_b
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SLICES: Final = frozenset({1, 2, 3, 4, 5})
 IDR, SEI, SPS, PPS = 5, 6, 7, 8
+#: Pictures beside the one that is decoded: an auxiliary one, another layer or view.
+_OTHER_PICTURES: Final = frozenset({19, 20, 21})
 #: Data partitions, a second view or layer, a hidden auxiliary picture: what x264 does not write.
 _FOREIGN: Final = frozenset({2, 3, 4, 14, 15, 19, 20, 21})
 _PROFILES: Final = {
@@ -44,6 +46,7 @@ class ParameterSets:
     pps: dict[int, bytes] = field(default_factory=dict)
     changed: bool = False
     foreign: bool = False
+    layered: bool = False
 
     @classmethod
     def of_header(cls, extradata: bytes) -> ParameterSets:
@@ -66,6 +69,7 @@ class ParameterSets:
             kind = nal[0] & 0x1F
             if kind in _FOREIGN:
                 self.foreign = True
+                self.layered |= kind in _OTHER_PICTURES
             elif kind in (SPS, PPS):
                 self._keep(bytes(nal).rstrip(b"\0"), kind)
 

@@ -142,6 +142,7 @@ def _describe(
         content_light=content_light(frame),
         quantiser=quantiser(frame) if codec == "h264" else None,
         dolby_vision=has_dolby_vision(frame),
+        layered=packets.layered,
         left_behind=() if format_name in IMAGE_FORMATS else left_behind(frame, codec),
     )
 

@@ -31,6 +31,17 @@ def is_clean_cut(packet: Packet[Stream], codec: str, extradata: bytes) -> bool:
     return True
 
 
+def has_other_layer(packet: Packet[Stream], extradata: bytes) -> bool:
+    """Whether an HEVC packet holds pictures of another layer or view, which decoders leave out.
+
+    Its number stands in six bits across the two bytes of a unit's head (ITU-T H.265, 7.3.1.2).
+    """
+    return any(
+        (nal[0] >> 1) & 0x3F in _HEVC_SLICES and len(nal) > 1 and (nal[0] & 1 or nal[1] >> 3)
+        for nal in nal_units(packet, extradata, hevc=True)
+    )
+
+
 def nal_units(packet: Packet[Stream], extradata: bytes, *, hevc: bool) -> Iterator[memoryview]:
     """The NAL units of a packet, none of them empty; ``extradata`` says how they are divided."""
     data = memoryview(packet)

@@ -14,7 +14,7 @@ from fearrefactor.errors import MediaError, UnsupportedError
 from fearrefactor.media.decode import decoded, packet_time, shows_nothing
 from fearrefactor.media.h264 import ParameterSets
 from fearrefactor.media.limited import CHECK_EVERY, check_rate
-from fearrefactor.media.nal import is_clean_cut
+from fearrefactor.media.nal import has_other_layer, is_clean_cut
 from fearrefactor.media.refused import refuse_packet
 from fearrefactor.media.streams import codec_name
 
@@ -32,7 +32,7 @@ class PacketTable:
     """Columns of the packet table, in decode order.
 
     ``pts`` to ``n_bytes`` have an entry for each packet of the picture; ``start_s`` and ``end_s``
-    are those of sound and picture together.
+    are those of sound and picture together. ``layered``: see ``VideoInfo``.
     """
 
     pts: list[int] = field(default_factory=list)
@@ -41,6 +41,7 @@ class PacketTable:
     cut: list[bool] = field(default_factory=list)
     n_bytes: list[int] = field(default_factory=list)
     sets: ParameterSets | None = None
+    layered: bool = False
     n_corrupt: int = 0
     start_s: float = math.inf
     end_s: float = 0.0
@@ -109,6 +110,9 @@ def _add(
     table.n_bytes.append(packet.size)
     if table.sets is not None:
         table.sets.look_at(packet, extradata)
+        table.layered = table.sets.layered
+    elif codec == "hevc":
+        table.layered = table.layered or has_other_layer(packet, extradata)
 
 
 def check_complete(container: InputContainer, packets: PacketTable, n_promised: int) -> None:

@@ -64,6 +64,28 @@ class Confinement:
         return tuple(text for text in self.missing if not text.startswith("network namespace"))
 
 
+@dataclass(frozen=True)
+class Start:
+    """File descriptors, and how well this process is locked in.
+
+    Three were inherited; ``status`` is what the kernel says of this process, or None.
+    """
+
+    control: int
+    feed: int
+    memory: int
+    confinement: Confinement
+    status: int | None = None
+
+    def memory_share(self) -> float:
+        """The most that was ever used of the address space that is allowed, from 0 to 1."""
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if self.status is None or limit == resource.RLIM_INFINITY:
+            return 0.0
+        peak = os.pread(self.status, 4096, 0).partition(b"VmPeak:")[2].split()
+        return int(peak[0]) * 1024 / limit if peak else 0.0
+
+
 def lock_in(folder: Path, readable: Sequence[Path], max_memory_bytes: int) -> Confinement:
     """Lock this process in; it must have one thread.
 

@@ -56,8 +56,9 @@ class Splice:
     def add_stream(self, output: OutputContainer, source: VideoStream) -> Stream:
         """The result's video stream, like the source's in all but what had to change."""
         info, encoder = self.info, self._encoder
-        # A stream made after the source's would go on saying that it is Dolby Vision.
-        if encoder is not None and (self.codec != info.codec or info.dolby_vision):
+        # One made after the source's would go on saying that it is Dolby Vision, or has two views.
+        is_other = self.codec != info.codec or info.dolby_vision or info.layered
+        if encoder is not None and is_other:
             return _new_stream(output, info, encoder)
         stream: VideoStream = output.add_stream_from_template(source, opaque=True)
         entry = sample_entry(output.format.name, self.codec, source.codec_context.codec_tag)

@@ -37,6 +37,8 @@ From clean videos too, because it would show what is masked elsewhere, or who fi
 - covers, thumbnails, attached files, second video tracks;
 - timed metadata, telemetry, timecode tracks;
 - tags of places, devices and people, comments, all but the title and the languages;
+- a second view or layer beside each picture, as of stereo and spatial video: nobody has inspected
+  it, so such a video is rendered whole;
 - frames that an edit list hides. Nobody has inspected them, so their GOP is rendered without them.
 
 ## What is refused
@@ -59,7 +61,7 @@ left free, beside the source's. So every frame of the other GOPs is bit for bit 
 - The verifier found a fault in the spliced result.
 
 It is then rendered in its own codec where there is an encoder for it, else in H.264. A video in
-which nothing is masked is copied, whatever its codec; only frames that an edit list hides make that
+which nothing is masked is copied, whatever its codec; only hidden frames and second views make that
 impossible.
 
 ## The files

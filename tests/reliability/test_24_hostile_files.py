@@ -34,13 +34,6 @@ RED = Policy(name="red", rules=(frame_by_frame("red", effect="fill"),))
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    server = Listener()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def canary(tmp_path: Path) -> Iterator[Canary]:
     """A film beside the uploads, which nobody has uploaded."""
     path = tmp_path / "canary.mkv"

@@ -138,6 +138,10 @@ def test_an_image_is_never_copied() -> None:
     assert video_index([1], is_image=True).to_render([]).tolist() == [True]
 
 
+def test_what_holds_a_second_view_that_nobody_inspects_is_never_copied() -> None:
+    assert video_index([4, 4], layered=True).to_render([]).tolist() == [True, True]
+
+
 @given(lengths=st.lists(st.integers(1, 40), min_size=1, max_size=30), min_frames=st.integers(1, 60))
 def test_segments_are_whole_gops_and_long_enough(lengths: list[int], min_frames: int) -> None:
     segments = cut(gops_of(lengths), min_frames)

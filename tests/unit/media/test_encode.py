@@ -15,8 +15,8 @@ from synthetic import luma
 from values import video_info
 from walk import everywhere, index_of, masked
 
+from fearrefactor.core.h264_stream import H264Stream
 from fearrefactor.core.settings import RenderSettings
-from fearrefactor.core.video import H264Stream
 from fearrefactor.errors import UnsupportedError
 from fearrefactor.media.encode import choose_encoder, configure, open_encoder, without_signature
 from fearrefactor.media.nal import split_annex_b

@@ -40,13 +40,6 @@ HEADS = {
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    server = Listener()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def canary(tmp_path: Path) -> Iterator[Canary]:
     """A real film that only a playlist would open."""
     path = tmp_path / "canary.mp4"

@@ -139,3 +139,14 @@ def test_a_film_of_one_gop_is_copied_or_rendered(tmp_path: Path) -> None:
     assert len(index.gops) == 1
     assert linear(copied(data, index, tmp_path).read_bytes()) == linear(data)
     assert masked(data, index, {5: (middle(),)}, tmp_path).stat().st_size
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_second_view_that_nobody_inspects_is_not_in_the_result(
+    codec: str, tmp_path: Path
+) -> None:
+    data = tampered.two_views(codec)
+    index = index_of(data)
+    assert index.info.layered
+    result = index_of(copied(data, index, tmp_path).read_bytes())
+    assert (result.n_frames, result.info.layered) == (14, False)
