@@ -2,12 +2,14 @@
 
     python benchmarks/sandbox.py [--runs 5] [--json]
 
-Starts of a media child that locks itself in and of one that does not follow each other, as do whole
-walks (detect, decide, render, assemble, verify, publish) of a clip of 10 s at 720p with a stub for
-the model: once with a thing in every frame, once with none. A walk starts two children. Seconds are
-of all processes and cores together; medians of the runs are printed. Shares are of
-two lockings and of two starts in a walk: what lies between two walks is smaller than what differs
-from walk to walk.
+A media child is started as a program of its own, which loads its libraries, and as a copy of a
+template, which has loaded them: empty ones, and those of whole walks (detect, decide, render,
+assemble, verify, publish; two children each) of clips at 720p with a stub for the model. Both ways
+follow each other within a run. CPU seconds are of all processes and cores together, the template's
+and those of children among them (it is ended, and reaped, before they are read); what the kernel's
+own threads do (take down a child's empty network) is in none. The template's own start is told
+apart. Medians of the runs are printed; shares are of what two starts cost in a walk, and two
+lockings, because what lies between two walks is smaller than what differs from walk to walk.
 """
 
 from __future__ import annotations
@@ -34,8 +36,10 @@ from fearrefactor.core.detections import Instances
 from fearrefactor.core.manifest import Row
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.media import child_process
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.child_environment import child_environment
+from fearrefactor.media.child_launch import TEMPLATES, launch, start_program
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.stages import RunContext
@@ -46,17 +50,11 @@ from fearrefactor.storage.s3 import S3Settings
 if TYPE_CHECKING:
     from fearrefactor.core.report import VideoReport
 
-WIDTH, HEIGHT, FPS, SECONDS = 1280, 720, 30, 10
-LOCKED = MediaChild.program
-#: The same process without its first act.
-_OPEN_PROGRAM = """
-import sys
-from fearrefactor.media.child_main import serve
-from fearrefactor.media.sandbox import Start
-from fearrefactor.media.sandbox import Confinement
-serve(Start(*map(int, sys.argv[1:4]), Confinement((), ())))
-"""
-OPEN = ("-c", _OPEN_PROGRAM)
+WIDTH, HEIGHT, FPS = 1280, 720, 30
+#: Clips: their seconds, and whether there is something to mask.
+CLIPS = {"masked, 10 s": (10, True), "masked, 2 s": (2, True), "clean, 10 s": (10, False)}
+WAYS = {"program": start_program, "copy": launch}
+N_STARTS = 40
 _LOCK_PROGRAM = """
 import time
 from pathlib import Path
@@ -106,7 +104,7 @@ class NoProgress:
         """See ``Progress``."""
 
 
-def film(path: Path) -> None:
+def film(path: Path, seconds: int) -> None:
     """A texture that moves, with some noise: about what a telephone films."""
     random = np.random.default_rng(5)
     coarse = random.integers(0, 255, (HEIGHT // 8, WIDTH // 8 + 80, 3), np.uint8)
@@ -116,23 +114,27 @@ def film(path: Path) -> None:
         stream = out.add_stream("libx264", FPS, options={"crf": "23", "preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 60
-        for index in range(FPS * SECONDS):
+        for index in range(FPS * seconds):
             picture = wide[:, 2 * index : 2 * index + WIDTH] // 2 + np.roll(noise, index * 7, 1)
             out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         out.mux(stream.encode())
 
 
 def cpu_s() -> float:
-    """Of this process and of its children that have ended."""
+    """Of this process and of all that have ended under it."""
+    TEMPLATES.close()
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, who))
 
 
-def start() -> tuple[float, float]:
-    """Wall and CPU seconds of one child that is asked for nothing."""
-    wall, cpu = time.perf_counter(), cpu_s()
-    with tempfile.TemporaryDirectory() as folder, MediaChild(io.BytesIO(b"x"), Path(folder)):
-        wall = time.perf_counter() - wall
+def start(n: int) -> tuple[float, float]:
+    """Wall and CPU seconds of children that are asked for nothing, and of a template for them."""
+    cpu, wall = cpu_s(), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(n):
+            with MediaChild(io.BytesIO(b"x"), Path(folder)):
+                pass
+    wall = time.perf_counter() - wall
     return wall, cpu_s() - cpu
 
 
@@ -147,8 +149,8 @@ def lock() -> float:
 
 
 def walk(clip: Path, *, sees: bool) -> tuple[float, float]:
-    """Wall and CPU seconds of one video from its row to its report."""
-    wall, cpu = time.perf_counter(), cpu_s()
+    """Wall and CPU seconds of one video from its row to its report, and of a template for it."""
+    cpu, wall = cpu_s(), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         settings = JobSettings(folder, "out/", S3Settings(), audit="none")
         stub = Stub(sees=sees)
@@ -159,7 +161,8 @@ def walk(clip: Path, *, sees: bool) -> tuple[float, float]:
             report = asyncio.run(VideoRun(Row(1, "clip", str(clip)), policy, context).run())
     if report.outcome != ("masked" if sees else "clean"):
         raise SystemExit(f"the clip ended as {report.outcome}: {report.reason}")
-    return time.perf_counter() - wall, cpu_s() - cpu
+    wall = time.perf_counter() - wall
+    return wall, cpu_s() - cpu
 
 
 @click.command()
@@ -167,36 +170,40 @@ def walk(clip: Path, *, sees: bool) -> tuple[float, float]:
 @click.option("--json", "as_json", is_flag=True)
 def main(*, runs: int, as_json: bool) -> None:
     """Measure and print."""
-    locking: list[float] = []
-    seconds: dict[str, list[tuple[float, float]]] = {}
+    told: dict[str, dict[str, list[float]]] = {}
+
+    def tell(name: str, **values: float) -> None:
+        for key, value in values.items():
+            told.setdefault(name, {}).setdefault(key, []).append(value)
+
     with tempfile.TemporaryDirectory() as folder:
-        clip = Path(folder) / "clip.mp4"
-        film(clip)
+        films = {name: Path(folder) / f"{name}.mp4" for name in CLIPS}
+        for name, path in films.items():
+            film(path, CLIPS[name][0])
         for _ in range(runs):
-            locking.extend(lock() for _ in range(4))
-            for name, program in (("open", OPEN), ("locked in", LOCKED)):
-                MediaChild.program = program
-                seconds.setdefault(f"start, {name}", []).extend(start() for _ in range(4))
-                seconds.setdefault(f"masked, {name}", []).append(walk(clip, sees=True))
-                seconds.setdefault(f"clean, {name}", []).append(walk(clip, sees=False))
+            lock_s = lock()
+            tell("locking", wall_s=lock_s)
+            for way, how in WAYS.items():
+                child_process.launch = how
+                first, (wall_s, all_s) = start(1), start(1 + N_STARTS)
+                start_s = (all_s - first[1]) / N_STARTS
+                template_s = max(0.0, first[1] - start_s)
+                tell(f"start, {way}", wall_s=(wall_s - first[0]) / N_STARTS, cpu_s=start_s)
+                tell(f"template, {way}", cpu_s=template_s)
+                for name, path in films.items():
+                    wall_s, all_s = walk(path, sees=CLIPS[name][1])
+                    video_s = all_s - template_s
+                    shares = {"starting": 2 * start_s / video_s, "locking": 2 * lock_s / video_s}
+                    tell(f"{name}, {way}", wall_s=wall_s, cpu_s=video_s, **shares)
     found = {
-        name: {
-            "wall_s": statistics.median(wall for wall, _ in told),
-            "cpu_s": statistics.median(cpu for _, cpu in told),
-        }
-        for name, told in seconds.items()
+        name: {key: statistics.median(values) for key, values in row.items()}
+        for name, row in told.items()
     }
-    lock_s = statistics.median(locking)
-    for clip_name in ("masked", "clean"):
-        whole = found[f"{clip_name}, open"]
-        whole["share_of_locking"] = 2 * lock_s / whole["wall_s"]
-        whole["share_of_starting"] = 2 * found["start, open"]["cpu_s"] / whole["cpu_s"]
-    found["locking"] = {"wall_s": lock_s}
     if as_json:
         print(json.dumps({"versions": versions(), "n_cores": os.cpu_count(), **found}, indent=1))
         return
-    for name, told in found.items():
-        print(f"{name:20}", *(f"{key} {value:.4f}" for key, value in told.items()))
+    for name, row in found.items():
+        print(f"{name:22}", *(f"{key} {value:.4f}" for key, value in row.items()))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Every way in which a run or a video can fail, as one tree.
 
-    FearRefactorError           "internal"        a row that a dead driver had: "interrupted"
+    FearRefactorError           "internal"
+    ├── StoppedError            "interrupted"     the driver was asked to leave, or died
     ├── InputError              "bad_input"       what the user wrote
     │   ├── ManifestError       "bad_row"         also "duplicate_id", "unknown_scheme",
     │   │                                         "not_allowed"
@@ -16,9 +17,12 @@
     ├── StoreError              "store_error"     bucket or folder; also "access_denied"
     │   ├── NotFoundError       "not_found"
     │   ├── AlreadyExistsError  "already_exists"  a create-only write met an object
-    │   └── SourceChangedError  "source_changed"  no longer the object that was pinned
+    │   ├── SourceChangedError  "source_changed"  no longer the object that was pinned
+    │   ├── DamagedReadError    "store_error"     two readings of one version differ
+    │   └── DiskFullError       "disk_full"       no room where something must be written
     ├── SandboxError            "no_sandbox"      what parses videos cannot be locked in here
     ├── WorkerLostError         "poison"          the process that handled the video died
+    │   └── BlindModelError     "model_error"     its model does not see what is known to be there
     └── LeakError               "leak"            a thing that was masked is still recognised
 
 A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says what each one means.
@@ -26,6 +30,7 @@ A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says wha
 
 from __future__ import annotations
 
+import errno
 from typing import Self
 
 
@@ -50,6 +55,12 @@ class FearRefactorError(Exception):
 
 def _rebuild(kind: type[FearRefactorError], message: str, code: str) -> FearRefactorError:
     return kind(message, code=code)
+
+
+class StoppedError(FearRefactorError):
+    """The driver was asked to leave before all rows had ended; the message is the signal's name."""
+
+    code = "interrupted"
 
 
 class InputError(FearRefactorError):
@@ -124,6 +135,21 @@ class SourceChangedError(StoreError):
     code = "source_changed"
 
 
+class DamagedReadError(StoreError):
+    """The same bytes of the same version were read twice, and differed."""
+
+
+class DiskFullError(StoreError):
+    """A disk has no room for what has to be written on it."""
+
+    code = "disk_full"
+
+    @staticmethod
+    def is_meant_by(error: BaseException) -> bool:
+        """Whether an error of a library says that a disk, or a user's share of it, is full."""
+        return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
 class SandboxError(FearRefactorError):
     """This machine cannot lock in the process that parses videos, and the run asks for it."""
 
@@ -134,6 +160,12 @@ class WorkerLostError(FearRefactorError):
     """The process that handled a video died."""
 
     code = "poison"
+
+
+class BlindModelError(WorkerLostError):
+    """A model does not see what is known to be in a picture: its worker is of no use any more."""
+
+    code = "model_error"
 
 
 class LeakError(FearRefactorError):
@@ -147,6 +179,7 @@ _KINDS: tuple[type[FearRefactorError], ...] = (
     UnsupportedError,
     LimitError,
     FidelityError,
+    DiskFullError,
     PolicyError,  # a picture that cannot be used is noticed where it is painted
 )
 

@@ -63,6 +63,7 @@ class FakeStages:
     def __init__(self, films: Mapping[str, Film]) -> None:
         self.card = CARD
         self.detect_settings = "fake"
+        self.max_videos = 2
         self.calls: list[tuple[str, str]] = []
         self.finished_with: list[tuple[list[Any], bool]] = []
         self.rendered: list[int] = []

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fearrefactor.media.child_process import ChildProcess
-from fearrefactor.media.child_start import start
+from fearrefactor.media.child_program import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -213,4 +213,4 @@ def serve(begun: Start) -> None:
 
 
 if __name__ == "__main__":
-    serve(start(sys.argv[1:]))
+    run(sys.argv[1:], lambda: serve)

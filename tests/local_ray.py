@@ -16,9 +16,16 @@ if TYPE_CHECKING:
     from fearrefactor.vision.segmenter import Segmenter
 
 
-def start_ray() -> None:
-    """Two cores; its workers find the modules of the tests. One that is there already stays."""
+def start_ray(address: str | None = None) -> None:
+    """Two cores here, or the Ray at an address. One that this process is joined to stays.
+
+    Its workers find the modules of the tests.
+    """
     if ray.is_initialized():
+        return
+    found = {"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent)}}
+    if address is not None:
+        ray.init(address=address, log_to_driver=False, runtime_env=found)
         return
     ray.init(
         address="local",
@@ -26,7 +33,7 @@ def start_ray() -> None:
         include_dashboard=False,
         object_store_memory=128 << 20,
         log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": str(Path(__file__).resolve().parent)}},
+        runtime_env=found,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from fearrefactor.core.detections import Instances
 from fearrefactor.core.model import ModelCard
+from fearrefactor.vision.canary import Canary, Watched
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,21 @@ class BlindModel(LampFinder):
             _instances(np.zeros((0, 4), np.float32), [], np.zeros((0, *_cells(frame)), np.uint8))
             for frame in frames
         ]
+
+
+@dataclass(frozen=True)
+class DecliningModel(LampFinder):
+    """As ``LampFinder`` for the first ``n_frames`` that it is given, from then on as ``then``."""
+
+    then: Segmenter = field(kw_only=True)
+    n_frames: int = 40
+    calls: list[int] = field(default_factory=list)
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """As one or the other: a call that begins in time is answered well."""
+        is_well = sum(self.calls) < self.n_frames
+        self.calls.append(len(frames))
+        return super().segment(frames) if is_well else self.then.segment(frames)
 
 
 class MuteModel(LampFinder):
@@ -165,6 +181,13 @@ class StubShipment:
     def load(self) -> Segmenter:
         """The model itself."""
         return self.segmenter
+
+
+def watched(segmenter: Segmenter) -> Watched:
+    """A model that must go on seeing a red lamp, as one of the catalog must see a person."""
+    lamp = np.full((64, 64, 3), 114, np.uint8)
+    lamp[16:48, 16:48] = 230, 20, 20
+    return Watched(segmenter, Canary(lamp, COLOURS.index("red"), 0.25))
 
 
 def lamp_bits(frame: NDArray[np.uint8], colour: int) -> NDArray[np.uint8]:

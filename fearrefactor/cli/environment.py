@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fearrefactor.storage.locations import locate, open_store
 from fearrefactor.storage.s3 import S3Settings
@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 
     from fearrefactor.storage.objects import ObjectStore
 
+#: Leaves ten of the thirty seconds that clusters allow a process for leaving.
+STOP_GRACE_S: Final = 20.0
+
 
 @dataclass(frozen=True)
 class Environment:
-    """Where models are kept, how S3 is reached, whether a Ray job started us."""
+    """Where models are kept, how S3 is reached, whether a Ray job started us.
+
+    ``stop_grace_s``: how long videos in hand may still take when this process is asked to leave.
+    """
 
     cache: Path
     s3: S3Settings
     is_ray_job: bool
     n_cores: int
+    stop_grace_s: float = STOP_GRACE_S
 
     def store(self, root: str) -> ObjectStore:
         """The store of a ``Location.store_root``."""
@@ -69,11 +76,22 @@ def read_environment() -> Environment:
     # Ray warns on every start about a variable that it sets itself.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    is_ray_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
     return Environment(
         cache=cache_dir(os.environ),
         s3=S3Settings(
             endpoint_url=os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         ),
-        is_ray_job="RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ,
+        is_ray_job=is_ray_job,
         n_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1,
+        stop_grace_s=_grace_of_ray() if is_ray_job else STOP_GRACE_S,
     )
+
+
+def _grace_of_ray() -> float:
+    """``ray job stop`` kills what has not left after so many seconds; two are for leaving."""
+    try:
+        wait_s = float(os.environ.get("RAY_JOB_STOP_WAIT_TIME_S", ""))
+    except ValueError:
+        wait_s = 3.0  # Ray's own default
+    return min(STOP_GRACE_S, max(0.5, wait_s - 2))

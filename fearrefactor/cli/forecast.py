@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.cli.run import Detector, RunSettings
+    from fearrefactor.cli.run_settings import Detector, RunSettings
     from fearrefactor.core.video import VideoIndex
     from fearrefactor.vision.segmenter import Segmenter
 

@@ -18,8 +18,9 @@ from fearrefactor.cli.reconcile import reconcile
 from fearrefactor.cli.render import render
 from fearrefactor.cli.retry import retry
 from fearrefactor.cli.status import status
+from fearrefactor.cli.sweep import sweep
 from fearrefactor.core.report import ExitCode
-from fearrefactor.errors import FearRefactorError
+from fearrefactor.errors import FearRefactorError, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +41,7 @@ _COMMANDS = (
     status,
     reconcile,
     retry,
+    sweep,
     manifest,
     models,
     inspect,
@@ -62,6 +64,9 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     """
     try:
         command.main(arguments, standalone_mode=False)
+    except StoppedError as error:
+        click.echo(f"Stopped: {error}", err=True)
+        sys.exit(int(ExitCode.STOPPED))
     except FearRefactorError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(int(ExitCode.NO_RUN))

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from fearrefactor.cli.bucket_option import bucket_option, owned_by
 from fearrefactor.cli.child_options import child_options, chosen_child
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import forecast
 from fearrefactor.cli.limit_option import limit_option
-from fearrefactor.cli.model_options import model_options
+from fearrefactor.cli.model_options import canary_option, model_options
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
-from fearrefactor.cli.run import Detector, RunSettings, is_small, new_run_id
+from fearrefactor.cli.run import is_small, new_run_id
+from fearrefactor.cli.run_settings import Detector, RunSettings
 from fearrefactor.cli.sources import rows_of
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cli.verify_option import verify_option
@@ -24,6 +26,7 @@ from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.vision.segmenter import DetectSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any
 
     from fearrefactor.core.leaks import AuditMode
@@ -43,6 +46,7 @@ _SMALL_BYTES = 50_000_000
 )
 @policy_options
 @model_options
+@canary_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -74,6 +78,7 @@ _SMALL_BYTES = 50_000_000
         "times. Rows that name another place fail with the code not_allowed. [default: anywhere]"
     ),
 )
+@bucket_option
 @child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -100,6 +105,7 @@ def run_mask(
     output: str,
     model: str,
     device: Any,
+    canary: Path | None,
     workers: int | None,
     gpu_workers: int | None,
     ray_address: str | None,
@@ -108,6 +114,7 @@ def run_mask(
     verify: VerifyMode,
     limits: Limits,
     sources_under: tuple[str, ...],
+    bucket_owner: str | None,
     media_memory: float,
     patience: float,
     require_sandbox: bool,
@@ -116,11 +123,11 @@ def run_mask(
     **wanted: Any,
 ) -> int:
     """Do what ``mask`` and ``jobs/mask_videos.py`` were asked; answers the exit code."""
-    environment = read_environment()
+    environment = owned_by(read_environment(), bucket_owner)
     console = Console(stderr=False)
     destination = locate_prefix(output)
     policy = chosen_policy(environment, **wanted)
-    detector = Detector(environment.model(model), DetectSettings(), device)
+    detector = Detector(environment.model(model), DetectSettings(), device, canary)
     settings = RunSettings(
         run_id=run_id or new_run_id(),
         videos=lambda context: requested(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -30,3 +31,17 @@ def model_options(command: _Command) -> _Command:
         metavar="NAME|PATH|S3-URI",
         help="See 'fearrefactor models list'; any Ultralytics segmentation model works.",
     )(with_device)
+
+
+def canary_option(command: _Command) -> _Command:
+    """Give a command ``canary``."""
+    return click.option(
+        "--canary",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="PICTURE",
+        help=(
+            "A picture in which the model must see one of its classes when it is loaded, and "
+            "whenever it has seen nothing; else it is not believed. [default: pictures of people "
+            "and a street]"
+        ),
+    )(command)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from fearrefactor.cli.bucket_option import bucket_option, owned_by
 from fearrefactor.cli.child_options import child_options, chosen_child
 from fearrefactor.cli.environment import read_environment
 from fearrefactor.cli.limit_option import limit_option
 from fearrefactor.cli.past_run import output_of, past_run
 from fearrefactor.cli.policy_options import chosen_policy, policy_options
-from fearrefactor.cli.run import PastDetector, RunSettings, new_run_id
+from fearrefactor.cli.run import new_run_id
+from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cli.verify_option import verify_option
 from fearrefactor.cluster.scheduler import ClusterSettings
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
 @verify_option
 @limit_option
+@bucket_option
 @child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @click.option(
@@ -73,6 +76,7 @@ def render(
     ray_address: str | None,
     verify: VerifyMode,
     limits: Limits,
+    bucket_owner: str | None,
     media_memory: float,
     patience: float,
     require_sandbox: bool,
@@ -85,7 +89,7 @@ def render(
     No model is loaded. A video that has changed since, or whose detections are gone, fails with
     its reason. Exit codes are those of 'mask'.
     """
-    environment = read_environment()
+    environment = owned_by(read_environment(), bucket_owner)
     policy = chosen_policy(environment, **wanted)
     written = output_of(from_run)
     destination = locate_prefix(output) if output is not None else written

@@ -8,89 +8,52 @@ import importlib.metadata
 import secrets
 import tempfile
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fearrefactor
+from fearrefactor.cli.run_settings import Detector
+from fearrefactor.cli.staging import started
+from fearrefactor.cli.stopping import Stopping
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Begun, Taken
 from fearrefactor.core.report import RunReport, printable
-from fearrefactor.errors import FearRefactorError, InputError, ManifestError, StoreError
-from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.errors import (
+    FearRefactorError,
+    InputError,
+    ManifestError,
+    StoppedError,
+    StoreError,
+)
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.run import run_videos
 from fearrefactor.pipeline.stages import RunContext
-from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver, read_parts
 from fearrefactor.storage.locations import locate
 from fearrefactor.storage.manifest_file import manifest_kind
 from fearrefactor.storage.objects import prove_create_only
 from fearrefactor.storage.report_log import ReportWriter
 from fearrefactor.storage.run_folder import RunFolder
-from fearrefactor.vision.load import load_segmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.cluster.scheduler import ClusterSettings
-    from fearrefactor.core.model import ModelCard
-    from fearrefactor.core.policy import Policy
+    from fearrefactor.cli.run_settings import PastDetector, RunSettings
     from fearrefactor.core.report import VideoReport
-    from fearrefactor.pipeline.job import JobSettings
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.pipeline.stages import Stages
-    from fearrefactor.pipeline.video import VideoRun
     from fearrefactor.storage.ledger import Part
-    from fearrefactor.vision.catalog import ModelFile
-    from fearrefactor.vision.load import Device
-    from fearrefactor.vision.segmenter import DetectSettings
 
 #: Decides what a result is, beside the model and the settings.
 _VERSIONED = ("av", "openvino", "torch", "ultralytics")
 _SCRATCH = "fearrefactor-run-"
 
-
-@dataclass(frozen=True)
-class Detector:
-    """The model that is to look at frames, and how."""
-
-    file: ModelFile
-    settings: DetectSettings
-    device: Device
-
-
-@dataclass(frozen=True)
-class PastDetector:
-    """The model that looked at the frames of an earlier run, as far as it is known."""
-
-    card: ModelCard
-    detect_settings: str
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What was asked for. ``cluster`` None does everything in this process.
-
-    ``count`` says how many rows there are, which may take a while.
-    ``policy`` is that of all rows that name no other one. With a ``PastDetector`` no model is
-    loaded, and only what is logged is used.
-    """
-
-    run_id: str
-    videos: Callable[[RunContext], Iterator[VideoRun | VideoReport]]
-    count: Callable[[], int]
-    policy: Policy
-    detector: Detector | PastDetector
-    job: JobSettings
-    cluster: ClusterSettings | None
-
-    @property
-    def report_key(self) -> str:
-        """Where ``videos.parquet`` of this run goes."""
-        return f"{self.job.output_prefix}runs/{self.run_id}/videos.parquet"
+Staging = Callable[["RunSettings", "Environment"], AbstractAsyncContextManager["Stages"]]
 
 
 def run(
@@ -98,16 +61,19 @@ def run(
     environment: Environment,
     progress: Progress,
     on_report: Callable[[VideoReport], None],
+    start: Staging = started,
 ) -> RunReport:
     """Do a run and write its ledger, its ``videos.parquet`` and, if all is done, ``_SUCCESS``.
 
-    A run whose driver died goes on: what it has published is found again.
+    A run whose driver died goes on: what it has published is found again. ``start`` brings up
+    those who do the steps.
 
     Raises:
         InputError: the run is finished, or was begun with other rows, another model or policy; a
             source or policy cannot be used.
         StoreError: the output does not honour create-only writes, or cannot be written.
         ModelError: the model cannot be loaded.
+        StoppedError: a signal came before all rows had ended.
     """
     output = environment.store(settings.job.output_root)
     folder = RunFolder(output, settings.job.output_prefix, settings.run_id)
@@ -120,9 +86,15 @@ def run(
     key = f"{settings.job.output_prefix}scratch/preflight-{settings.run_id}-{driver}"
     prove_create_only(output, key)
     report = RunReport(settings.run_id)
-    with LedgerWriter(output, folder.ledger_prefix, driver) as writer:
+    with (
+        Stopping(environment.stop_grace_s) as stopping,
+        LedgerWriter(output, folder.ledger_prefix, driver) as writer,
+    ):
         journal = LedgerJournal(writer, frozen)
-        with _watched(journal), tempfile.TemporaryDirectory(prefix=_SCRATCH) as scratch:
+        with (
+            _watched(journal, settings.run_id),
+            tempfile.TemporaryDirectory(prefix=_SCRATCH) as scratch,
+        ):
             path = Path(scratch) / "videos.parquet"
             with ReportWriter(path) as reports:
 
@@ -132,7 +104,8 @@ def run(
                     journal.ended(video)
                     on_report(video)
 
-                asyncio.run(_run(settings, environment, progress, journal, keep))
+                stages = start(settings, environment)
+                asyncio.run(_run(settings, stages, progress, journal, keep, stopping=stopping))
             folder.keep_report(path)
             journal.finished(report.outcomes)
     if not report.outcomes["failed"]:
@@ -156,10 +129,18 @@ def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> 
 
 
 @contextlib.contextmanager
-def _watched(journal: LedgerJournal) -> Iterator[None]:
+def _watched(journal: LedgerJournal, run_id: str) -> Iterator[None]:
     """The ledger tells why this driver stopped, if it had begun."""
     try:
         yield
+    except (KeyboardInterrupt, StoppedError) as error:
+        signal = str(error) or "Ctrl-C"
+        if journal.has_begun:
+            journal.stopped(signal)
+        raise StoppedError(
+            f"stopped by {signal} before all rows had ended; what is done is done, and the same "
+            f"command with --run-id {run_id} goes on"
+        ) from error
     except BaseException as error:
         if journal.has_begun:
             journal.stopped(printable(f"{type(error).__name__}: {error}"))
@@ -186,54 +167,19 @@ def _model(detector: Detector | PastDetector) -> tuple[str, str]:
 
 async def _run(
     settings: RunSettings,
-    environment: Environment,
+    starting: AbstractAsyncContextManager[Stages],
     progress: Progress,
     journal: LedgerJournal,
     on_report: Callable[[VideoReport], None],
+    *,
+    stopping: Stopping,
 ) -> None:
-    if settings.cluster is None:
-        with _inline_stages(settings, environment) as stages:
-            videos = settings.videos(_set_out(settings, stages, progress, journal))
-            await run_videos(videos, progress, 1, on_report)
-        return
-    from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
-
-    connect(settings.cluster)
-    try:
-        seer = settings.detector
-        if isinstance(seer, Detector):
-            actors = await start_stages(
-                settings.job, seer.file, seer.settings, seer.device, settings.cluster
-            )
-        else:
-            actors = start_media(settings.job, seer.card, seer.detect_settings, settings.cluster)
-        videos = settings.videos(_set_out(settings, actors, progress, journal))
-        await run_videos(videos, progress, actors.max_videos, on_report)
-        actors.stop()
-    finally:
-        disconnect()
-
-
-@contextlib.contextmanager
-def _inline_stages(settings: RunSettings, environment: Environment) -> Iterator[InlineStages]:
-    seer = settings.detector
-    segmenter = None
-    if isinstance(seer, Detector):
-        segmenter = load_segmenter(
-            seer.file,
-            seer.settings,
-            device=seer.device,
-            threads=environment.n_cores,
-            cache=environment.cache,
-        )
-        card, told = segmenter.card, repr(seer.settings)
-    else:
-        card, told = seer.card, seer.detect_settings
-    with (
-        tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
-        VideoWorker(settings.job, segmenter, Path(folder)) as worker,
-    ):
-        yield InlineStages(worker, card, told)
+    async with starting as stages:
+        context = _set_out(settings, stages, progress, journal)
+        if stages.max_videos > 1:  # a single process is busy itself, and leaves at once
+            stopping.ask(context.hands)
+        videos = settings.videos(context)
+        await run_videos(videos, progress, context.hands, on_report, stopping.grace_s)
 
 
 def _set_out(
@@ -243,7 +189,8 @@ def _set_out(
     for name in settings.policy.classes:
         stages.card.class_id(name)  # better no run at all than a run in which every row fails
     _begin(settings, journal)
-    return RunContext(settings.job, stages, progress, versions(), journal)
+    hands = Hands(stages.max_videos)
+    return RunContext(settings.job, stages, progress, versions(), journal, hands)
 
 
 def new_run_id() -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.cli.run import RunSettings
+    from fearrefactor.cli.run_settings import RunSettings
     from fearrefactor.core.report import RunReport, VideoReport
 
 

@@ -17,9 +17,11 @@ import fearrefactor
 from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.cluster.workers import ModelShipment, Worker
 from fearrefactor.errors import InputError
+from fearrefactor.pipeline.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -169,11 +171,15 @@ async def start_stages(
     detect: DetectSettings,
     device: Device,
     cluster: ClusterSettings,
+    *,
+    canary: Path | None = None,
 ) -> RayStages:
     """Start the actors and wait for the first one that has loaded the model.
 
+    ``canary``: a picture in which the model must see something, in place of the known ones.
+
     Raises:
-        FearRefactorError: the model cannot be loaded on any worker.
+        FearRefactorError: the model cannot be loaded on any worker, or is blind on all.
     """
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     n_gpus = cluster.gpu_workers or int(resources.get("GPU", 0))
@@ -182,7 +188,8 @@ async def start_stages(
     if device == "cuda" and n_gpus == 0:
         raise InputError("device cuda: the cluster has no GPU now; say --gpu-workers N to wait")
     on_gpu = device != "cpu" and n_gpus > 0 and file.kind != "faces"
-    model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data)
+    pictures = shown(canary, detect.long_side)
+    model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data, pictures)
     if on_gpu:
         detectors = ActorPool(
             lambda: _actor(settings, model, _GPU_SLOTS, num_gpus=1), n_gpus, _GPU_SLOTS

@@ -15,6 +15,7 @@ import ray
 
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.batcher import DynamicBatcher
+from fearrefactor.vision.canary import Shown, Watched, watch
 from fearrefactor.vision.catalog import ModelFile, cache_dir
 from fearrefactor.vision.load import Device, load_segmenter
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
-    from fearrefactor.vision.segmenter import DetectSettings, Segmenter
+    from fearrefactor.vision.segmenter import DetectSettings
 
 #: How long a GPU waits for more frames before it runs a batch that is not full.
 _MAX_WAIT_S = 0.005
@@ -39,16 +40,22 @@ _MAX_WAIT_S = 0.005
 class ModelShipment:
     """A model for workers that can reach neither a hub nor the driver's disk.
 
-    ``data`` is the file in Ray's object store: it travels to each node once.
+    ``data`` is the file in Ray's object store: it travels to each node once. ``shown`` is what it
+    must prove itself with.
     """
 
     file: ModelFile
     settings: DetectSettings
     device: Device
     data: ray.ObjectRef[bytes]
+    shown: Shown
 
-    def load(self) -> Segmenter:
-        """The model, its file written into this machine's cache if it is not there yet."""
+    def load(self) -> Watched:
+        """The model, its file written into this machine's cache if it is not there yet.
+
+        Raises:
+            BlindModelError: it does not see what it must see.
+        """
         cache = cache_dir(os.environ)
         folder = cache / "shipped" / self.file.sha256[:16]
         path = folder / self.file.path.name
@@ -57,13 +64,14 @@ class ModelShipment:
             with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
                 file.write(ray.get(self.data))
             Path(file.name).replace(path)
-        return load_segmenter(
+        segmenter = load_segmenter(
             replace(self.file, path=path),
             self.settings,
             device=self.device,
             threads=1,
             cache=cache,
         )
+        return watch(segmenter, self.file.target, self.shown)
 
 
 class Worker:
@@ -78,7 +86,9 @@ class Worker:
         self._segmenter = model.load() if model is not None else None
         if self._segmenter is not None and slots > 1:
             max_batch = settings.batch * slots
-            self._segmenter = DynamicBatcher(self._segmenter, max_batch, _MAX_WAIT_S)
+            self._segmenter = self._segmenter.through(
+                lambda model: DynamicBatcher(model, max_batch, _MAX_WAIT_S)
+            )
         self._free: queue.LifoQueue[VideoWorker] = queue.LifoQueue()
         for _ in range(slots):
             self._free.put(VideoWorker(settings, self._segmenter, Path(self._folder.name)))

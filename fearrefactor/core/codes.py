@@ -11,6 +11,7 @@ from fearrefactor.core.settings import LIMITED
 
 _AGAIN: Final = (
     "access_denied",
+    "disk_full",
     "interrupted",
     "limit_time",
     "model_error",

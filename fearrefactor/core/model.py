@@ -14,6 +14,7 @@ class ModelCard(BaseModel):
 
     ``long_side`` is the longer side of its input in pixels; ``classes[i]`` names class id ``i``.
     ``runtime`` says what computes it and how exactly ("openvino bf16"): it changes answers.
+    ``unproven`` says why nothing can show later on that it still sees; empty where something can.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +25,7 @@ class ModelCard(BaseModel):
     long_side: int
     licence: str
     runtime: str = "unnamed"
+    unproven: str = ""
 
     def class_id(self, name: str) -> int:
         """Id of a class by name.

@@ -79,6 +79,7 @@ class ExitCode(enum.IntEnum):
     ALL_DONE = 0
     NO_RUN = 1
     SOME_FAILED = 2
+    STOPPED = 3
 
 
 class RunReport:

@@ -19,7 +19,7 @@ from fearrefactor.core.letterbox import Letterbox
 from fearrefactor.core.plan import regions_from_json
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
-from fearrefactor.errors import FearRefactorError, LimitError, MediaError
+from fearrefactor.errors import DiskFullError, FearRefactorError, LimitError, MediaError
 from fearrefactor.media.assemble import assemble
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
@@ -254,6 +254,11 @@ def as_told(error: Exception, memory_share: float) -> FearRefactorError:
             )
         if isinstance(cause, OSError) and cause.errno == errno.EFBIG:
             return LimitError("the result is far larger than its source", code="limit_output")
+        if DiskFullError.is_meant_by(cause):
+            return DiskFullError(
+                f"no room is left on the disk for a result: {cause}; free some, or let TMPDIR name "
+                "a larger one"
+            )
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, FearRefactorError):
         return error

@@ -9,7 +9,6 @@ import math
 import os
 import resource
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -22,7 +21,8 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 from fearrefactor.core.settings import ChildSettings
 from fearrefactor.errors import LimitError, SandboxError, WorkerLostError, from_wire
 from fearrefactor.media.budget import Budget
-from fearrefactor.media.child_environment import child_environment
+from fearrefactor.media.child_launch import launch
+from fearrefactor.media.child_start import Given, Order
 from fearrefactor.media.feed import SourceFeed
 from fearrefactor.media.sandbox import Confinement
 from fearrefactor.media.source import size_of
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
+    from fearrefactor.media.child_launch import Started
     from fearrefactor.media.source import Source
 
 _log = logging.getLogger(__name__)
@@ -53,32 +54,32 @@ class ChildProcess:
         SandboxError: it is not locked in as well as ``settings`` ask for.
     """
 
-    #: What Python is told to run; its arguments are those of ``child_start``.
-    program: ClassVar[tuple[str, ...]] = ("-m", "fearrefactor.media.child_start")
+    #: What Python is told to run.
+    program: ClassVar[tuple[str, ...]] = ("-m", "fearrefactor.media.child_program")
 
     def __init__(self, source: Source, scratch: Path, settings: ChildSettings = _DEFAULTS) -> None:
         self._settings = settings
         self._source_bytes = size_of(source)
         self._budget = Budget(settings.patience)
-        self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
-        self._control, control_end = Pipe()
-        feed, feed_end = Pipe()
-        self._memory = _shared_memory()
-        ends = (control_end.fileno(), feed_end.fileno(), self._memory)
-        told = (*map(str, ends), str(settings.max_memory_bytes), str(scratch.resolve()))
-        self._log_file = (Path(self._folder.name) / "log.txt").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", *self.program, *told],
-            pass_fds=ends,
-            cwd=self._folder.name,
-            env=child_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=self._log_file,
-            stderr=self._log_file,
-        )
-        control_end.close()
-        feed_end.close()
-        self._feed = SourceFeed(source, feed)
+        with contextlib.ExitStack() as held:
+            self._folder = tempfile.TemporaryDirectory(prefix="child-", dir=scratch)
+            held.callback(self._folder.cleanup)
+            self._memory = _shared_memory()
+            held.callback(self._close_memory)
+            log = held.enter_context((Path(self._folder.name) / "log.txt").open("wb"))
+            self._control, control_end = Pipe()
+            feed, feed_end = Pipe()
+            self._feed = SourceFeed(source, feed)
+            held.callback(self._feed.close)
+            held.callback(self._control.close)
+            with control_end, feed_end:
+                ends = (control_end.fileno(), feed_end.fileno(), self._memory)
+                given = Given(*ends, str(scratch.resolve()), settings.max_memory_bytes)
+                order = Order(given, self._folder.name, log.fileno())
+                self._process = self._launch(order)
+            held.callback(self._process.wait)
+            held.callback(self._process.kill)
+            self._held = held.pop_all()
         self._doing, self._is_late = "starting", False
         self._allowed_s = self._left_s = self._cpu_s = 0.0
         try:
@@ -100,15 +101,14 @@ class ChildProcess:
 
     def close(self) -> None:
         """End the process and remove its directory."""
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
-        self._feed.close()
-        self._log_file.close()
-        if self._memory >= 0:
-            os.close(self._memory)
-            self._memory = -1
-        self._folder.cleanup()
+        self._held.close()
+
+    def _launch(self, order: Order) -> Started:
+        return launch(self.program, order)
+
+    def _close_memory(self) -> None:
+        os.close(self._memory)
+        self._memory = -1  # its number may soon be another file's
 
     def _start(self) -> None:
         answer, _ = self._ask(

@@ -12,6 +12,7 @@ import ctypes
 import errno
 import os
 import resource
+import signal
 import struct
 import sys
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from fearrefactor.media.syscall_filter import filter_system_calls
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 #: Open files: pipes, the source's libraries while they load, one result.
 _MAX_FILES = 64
 #: Of linux/sched.h, linux/prctl.h and linux/capability.h.
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CAPABILITY_VERSION_3 = 0x20080522
 #: What libraries read of a machine: its loader's cache, its processors, chance.
 _READ_OF_SYSTEM: Final = (
@@ -113,6 +115,30 @@ def lock_in(folder: Path, readable: Sequence[Path], max_memory_bytes: int) -> Co
     return Confinement(tuple(walls), tuple(missing))
 
 
+def guard_template() -> None:
+    """What a process that children are copied from can do without, before there is any.
+
+    It writes no core file, gains nothing by a set-uid program, and only root may look inside.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _limit(resource.RLIMIT_CORE, 0)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def end_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    The filter of system calls keeps it from being taken back.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _limit_files_and_dumps() -> None:
     """No core file, which would be a copy of somebody's video; and few open files."""
     _limit(resource.RLIMIT_CORE, 0)
@@ -160,5 +186,5 @@ def _call(name: str, *arguments: object) -> None:
     """A function of the C library that answers 0 if it did what it was asked."""
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, f"{sys.platform} has none")
-    if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
+    if getattr(_LIBC, name)(*arguments):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

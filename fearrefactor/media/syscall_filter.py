@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
 #: AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of linux/audit.h, and the column of each below.
 _ARCHITECTURES: Final = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 #: By what they are for: names and numbers on x86-64 and on aarch64 (asm/unistd_64.h,
@@ -52,6 +53,8 @@ _REFUSED: Final = {
 #: Calls that depend on their arguments.
 _CLONE, _CLONE3 = (56, 220), (435, 435)
 _TGKILL, _PRLIMIT = (234, 131), (302, 261)
+_PRCTL: Final = (157, 167)
+_PR_SET_PDEATHSIG: Final = 1
 _CLONE_THREAD = 0x10000
 _X32 = 0x40000000  # a second table of numbers on x86-64
 
@@ -81,9 +84,8 @@ def filter_system_calls() -> None:
     told = ctypes.create_string_buffer(
         struct.pack("@HP", len(program) // 8, ctypes.addressof(code)), struct.calcsize("@HP")
     )
-    libc = ctypes.CDLL(None, use_errno=True)
     number = _SECCOMP[_ARCHITECTURES[os.uname().machine][1]]
-    if libc.syscall(number, _SET_MODE_FILTER, _SPEC_ALLOW, told):
+    if _LIBC.syscall(number, _SET_MODE_FILTER, _SPEC_ALLOW, told):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
@@ -112,6 +114,12 @@ def _program(machine: str, pid: int) -> Iterator[bytes]:
     yield _step(_EQUAL, _TGKILL[column], 0, 4)
     yield _step(_LOAD, _ARGUMENTS)
     yield _step(_EQUAL, pid, 1, 0)
+    yield refuse
+    yield _step(_RETURN, _ALLOW)
+    # What is set to end with its parent does.
+    yield _step(_EQUAL, _PRCTL[column], 0, 4)
+    yield _step(_LOAD, _ARGUMENTS)
+    yield _step(_EQUAL, _PR_SET_PDEATHSIG, 0, 1)
     yield refuse
     yield _step(_RETURN, _ALLOW)
     # Limits may be read, not set: the third argument points to new ones.

@@ -11,6 +11,7 @@ from fearrefactor.core.letterbox import CELL, fit
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import sketch, surrounds
 from fearrefactor.errors import ModelError
+from fearrefactor.vision.canary import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +60,13 @@ def detect_segment(
 ) -> Detections:
     """What the model sees in each frame of a segment.
 
+    One that has a canary is shown it if it sees nothing in the last frame, or answers rubbish:
+    that it is the frame's fault is believed only of a model that sees.
+
     Raises:
         MediaError: the segment cannot be decoded.
         ModelError: the model answers rubbish, or not for every frame.
+        BlindModelError: it does not see what is known to be in a picture.
     """
     info = task.info
     box = fit(
@@ -70,7 +75,24 @@ def detect_segment(
         info.display_aspect,
         segmenter.card.long_side,
     )
+    watched = segmenter if isinstance(segmenter, Watched) else None
+    try:
+        parts, sees_something = _all(source, task, segmenter, batch, box)
+    except ModelError:
+        if watched is not None:
+            watched.prove(box.input_height, box.input_width)
+        raise
+    if watched is not None and not sees_something:
+        watched.prove(box.input_height, box.input_width)
+    return concatenate(parts)
+
+
+def _all(
+    source: FrameSource, task: SegmentTask, segmenter: Segmenter, batch: int, box: Letterbox
+) -> tuple[list[Detections], bool]:
+    """Detections frame by frame, and whether there was anything in the last one."""
     parts: list[Detections] = []
+    sees_something = False
     for frames in source.frames(task, box, batch):
         answers = _answers(segmenter, frames.pixels)
         if len(answers) != len(frames.frames):
@@ -84,7 +106,8 @@ def detect_segment(
             _check(seen, frame, box, segmenter.card)
             checksum = frames.checksums[n : n + 1]
             parts.append(_in_source(seen, frame, box, pixels, checksum))
-    return concatenate(parts)
+            sees_something = bool(len(seen.scores))
+    return parts, sees_something
 
 
 def _answers(segmenter: Segmenter, pixels: NDArray[np.uint8]) -> list[Instances]:

@@ -26,6 +26,7 @@ class InlineStages:
     def __init__(self, worker: VideoWorker, card: ModelCard, detect_settings: str) -> None:
         self.card = card
         self.detect_settings = detect_settings
+        self.max_videos = 1
         self._worker = worker
 
     async def survey(self, uri: str) -> Survey:

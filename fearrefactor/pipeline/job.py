@@ -58,11 +58,16 @@ class JobSettings:
 
 @dataclass(frozen=True)
 class PinnedSource:
-    """A source at one version: reads of any other version fail."""
+    """A source at one version: reads of any other version fail.
+
+    ``sums``: ``block_sums`` of its first reading, against which every later one is held; None
+    before that. They are 4 bytes for each MiB.
+    """
 
     uri: str
     store_root: str
     stat: ObjectStat
+    sums: bytes | None = None
 
 
 @dataclass(frozen=True)

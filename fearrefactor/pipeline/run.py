@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from fearrefactor.core.manifest import Row, default_id, parse_row
 from fearrefactor.core.report import VideoReport, printable
-from fearrefactor.errors import FearRefactorError, ManifestError
+from fearrefactor.errors import FearRefactorError, ManifestError, StoppedError
 from fearrefactor.pipeline.video import VideoRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from fearrefactor.core.policy import Policy
+    from fearrefactor.pipeline.hands import Hands
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.pipeline.stages import RunContext
     from fearrefactor.storage.manifest_file import RawRow
@@ -23,33 +24,82 @@ if TYPE_CHECKING:
 async def run_videos(
     videos: Iterable[VideoRun | VideoReport],
     progress: Progress,
-    max_in_flight: int,
+    hands: Hands,
     on_report: Callable[[VideoReport], None],
+    grace_s: float = 0.0,
 ) -> None:
     """Do every video; ``on_report`` is called once for each, in the order in which they end.
 
     A video of which there is a report has ended already. Videos are asked for only as others end:
-    a manifest of any length takes the same memory.
+    a manifest of any length takes the same memory. When ``hands`` are told to stop, those in hand
+    have ``grace_s`` seconds to end.
+
+    Raises:
+        StoppedError: this driver was told to stop before all videos had ended.
     """
-    running: set[asyncio.Task[VideoReport]] = set()
+    in_hand = _InHand(hands, progress, on_report)
+    is_exhausted = False
+    try:
+        for video in videos:
+            if isinstance(video, VideoReport):
+                in_hand.end(video)
+            else:
+                await in_hand.take(video)
+            if hands.stopping is not None:
+                break
+        else:
+            is_exhausted = True
+        while in_hand.tasks and hands.stopping is None:
+            await in_hand.change()
+        if in_hand.tasks:
+            await asyncio.wait(in_hand.tasks, timeout=grace_s)
+            in_hand.end_some()
+        if in_hand.tasks or not is_exhausted:
+            raise StoppedError(str(hands.stopping))
+    finally:
+        await in_hand.abandon()
 
-    def end(report: VideoReport) -> None:
-        on_report(report)
-        progress.did_video(report)
 
-    for video in videos:
-        if isinstance(video, VideoReport):
-            end(video)
-            continue
-        running.add(asyncio.create_task(video.run()))
-        while len(running) >= max_in_flight:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                end(task.result())
-    while running:
-        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            end(task.result())
+class _InHand:
+    """The videos that are under way."""
+
+    def __init__(
+        self, hands: Hands, progress: Progress, on_report: Callable[[VideoReport], None]
+    ) -> None:
+        self.tasks: set[asyncio.Task[VideoReport]] = set()
+        self._hands = hands
+        self._progress = progress
+        self._on_report = on_report
+
+    async def take(self, video: VideoRun) -> None:
+        """Begin with one, and wait until there is room for another."""
+        task = asyncio.create_task(video.run())
+        task.add_done_callback(lambda _: self._hands.wake())
+        self.tasks.add(task)
+        while not self._hands.has_room(len(self.tasks)) and self._hands.stopping is None:
+            await self.change()
+
+    async def change(self) -> None:
+        """Wait until something has changed, and tell of those that have ended."""
+        await self._hands.change()
+        self.end_some()
+
+    def end_some(self) -> None:
+        """Tell of those that have ended."""
+        for task in [task for task in self.tasks if task.done()]:
+            self.tasks.remove(task)
+            self.end(task.result())
+
+    def end(self, report: VideoReport) -> None:
+        """Tell of one that has ended."""
+        self._on_report(report)
+        self._progress.did_video(report)
+
+    async def abandon(self) -> None:
+        """Those that are still under way are no longer wanted."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
 def requested(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import NoJournal
 
 if TYPE_CHECKING:
@@ -33,10 +34,16 @@ class Stages(Protocol):
     """Who does the steps of videos. Each may be called for several videos at once.
 
     What ``render`` answers is only ever handed on to ``audit`` and ``finish`` of the same stages.
+    ``max_videos`` is how many may be in hand at once, so that nobody waits for the driver.
     """
 
     card: ModelCard
     detect_settings: str
+
+    @property
+    def max_videos(self) -> int:
+        """At least 1."""
+        ...
 
     async def survey(self, uri: str) -> Survey:
         """Pin, checksum and index a source."""
@@ -84,3 +91,4 @@ class RunContext:
     progress: Progress
     versions: Mapping[str, str]
     journal: Journal = field(default_factory=NoJournal)
+    hands: Hands = field(default_factory=lambda: Hands(1))

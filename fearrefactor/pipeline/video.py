@@ -165,6 +165,8 @@ class VideoRun:
 
     async def _detect(self, source: PinnedSource, index: VideoIndex) -> Detections:
         self._progress.add_work(index.n_frames)
+        if unproven := self._stages.card.unproven:
+            self._report["notes"].append(f"nothing proves that the model saw: {unproven}")
 
         async def one(task: SegmentTask) -> Detections:
             found, seconds = await self._retries.surviving(

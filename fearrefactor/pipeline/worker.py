@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from fearrefactor.errors import MediaError, ModelError
+from fearrefactor.errors import DamagedReadError, ModelError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.verify import Expected
 from fearrefactor.pipeline.audit import RenderedFrames
@@ -18,6 +17,7 @@ from fearrefactor.pipeline.job import PinnedSource, Published, Survey
 from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.publish import Output
 from fearrefactor.pipeline.stopwatch import Stopwatch
+from fearrefactor.storage.first_reading import read_first
 from fearrefactor.storage.locations import check_under, locate, open_store
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import JobSettings, Logged, Seen
+    from fearrefactor.storage.objects import ObjectStore
     from fearrefactor.storage.reader import ObjectReader
     from fearrefactor.vision.segmenter import Segmenter
-
-_HASH_PIECE_BYTES = 1 << 22
 
 
 class VideoWorker:
@@ -79,18 +78,16 @@ class VideoWorker:
             ManifestError: it names no place, or one from which this run does not read.
             StoreError: it cannot be read. MediaError: it is not a video that we take.
         """
-        watch = Stopwatch()
         place = locate(uri)
         check_under(place, uri, self._settings.sources_under)
         store = open_store(place.store_root, self._settings.s3)
         source = PinnedSource(uri, place.store_root, store.stat(place.key))
         n_bytes = source.stat.size_bytes
         self._settings.limits.check("bytes", n_bytes, f"{n_bytes} bytes")  # before any is read
-        with watch.stage("checksum"):
-            sha256 = self._checksum(source)
-        with watch.stage("index"), self._working_on(source) as child:
-            index = child.index(self._settings.limits, self._settings.cut)
-        return Survey(source, sha256, index, watch.seconds(), child.confinement.gaps)
+        try:
+            return self._look(source)
+        except DamagedReadError:  # of two readings one was wrong, and nobody knows which
+            return self._look(source)
 
     def find(self, row_key: str, work_id: str) -> Published | None:
         """What an earlier run published for the same work."""
@@ -177,18 +174,14 @@ class VideoWorker:
                 published = self._output.publish(seen, result)
         return replace(published, seconds=watch.seconds())
 
-    def _checksum(self, source: PinnedSource) -> str:
-        digest = hashlib.sha256()
-        n_bytes = 0
-        with self._open(source) as file:
-            while piece := file.read(_HASH_PIECE_BYTES):
-                digest.update(piece)
-                n_bytes += len(piece)
-        if n_bytes != source.stat.size_bytes:
-            raise MediaError(
-                f"expected {source.stat.size_bytes} bytes, read {n_bytes}", code="truncated"
-            )
-        return digest.hexdigest()
+    def _look(self, source: PinnedSource) -> Survey:
+        watch = Stopwatch()
+        with watch.stage("checksum"):
+            first = read_first(self._store_of(source), source.stat)
+        pinned = replace(source, sums=first.sums)
+        with watch.stage("index"), self._working_on(pinned) as child:
+            index = child.index(self._settings.limits, self._settings.cut)
+        return Survey(pinned, first.sha256, index, watch.seconds(), child.confinement.gaps)
 
     @contextlib.contextmanager
     def _working_on(self, source: PinnedSource) -> Iterator[MediaChild]:
@@ -204,7 +197,10 @@ class VideoWorker:
             raise
 
     def _open(self, source: PinnedSource) -> ObjectReader:
-        return open_store(source.store_root, self._settings.s3).open(source.stat.key, source.stat)
+        return self._store_of(source).open(source.stat.key, source.stat, source.sums)
+
+    def _store_of(self, source: PinnedSource) -> ObjectStore:
+        return open_store(source.store_root, self._settings.s3)
 
     def _drop_child(self) -> None:
         if self._child is not None:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import shutil
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fearrefactor.errors import (
     AlreadyExistsError,
+    DiskFullError,
     NotFoundError,
     SourceChangedError,
     StoreError,
 )
-from fearrefactor.storage.objects import ObjectStat, opened, with_attempt
+from fearrefactor.storage.objects import ObjectStat, Unfinished, opened, with_attempt
 from fearrefactor.storage.reader import ObjectReader
+from fearrefactor.storage.sidecars import (
+    META_FOLDER,
+    drop_sidecars,
+    read_sidecar,
+    sync_folder,
+    write_sidecar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-#: Beside the objects of each folder; holds ``{name}/{size}-{mtime}.json`` for each.
-META_FOLDER = ".meta"
 #: Files on their way to becoming objects begin with this.
 CREATING = ".creating-"
 _COPY_BYTES = 1 << 20
@@ -48,11 +53,14 @@ class FolderStore:
         path = self._path(key)
         with _explained(path):
             found = path.stat()
-        if not path.is_file():
-            raise NotFoundError(f"{path}: there is something here, but no ordinary file")
-        return ObjectStat(key, found.st_size, _etag(found), _read_metadata(path, found))
+            if not path.is_file():
+                raise NotFoundError(f"{path}: there is something here, but no ordinary file")
+            metadata = read_sidecar(path, found)
+        return ObjectStat(key, found.st_size, _etag(found), metadata, found.st_mtime)
 
-    def open(self, key: str, stat: ObjectStat | None = None) -> ObjectReader:
+    def open(
+        self, key: str, stat: ObjectStat | None = None, sums: bytes | None = None
+    ) -> ObjectReader:
         """See ``ObjectStore``; no descriptor stays open between reads."""
         pinned = stat or self.stat(key)
         path = self._path(key)
@@ -72,7 +80,7 @@ class FolderStore:
                 raise StoreError(f"{path}: expected {length} B at {offset}, got {len(data)} B")
             return data
 
-        return ObjectReader(fetch, pinned.size_bytes)
+        return ObjectReader(fetch, pinned.size_bytes, sums)
 
     def create(self, key: str, source: bytes | Path, metadata: Mapping[str, str]) -> None:
         """See ``ObjectStore``. Needs a file system with hard links."""
@@ -84,20 +92,20 @@ class FolderStore:
         with _explained(path):
             try:
                 _copy(source, temporary)
-                sidecar = _write_metadata(path, temporary, kept)
+                sidecar = write_sidecar(path, temporary, kept)
                 _link(temporary, path)
                 sidecar = None
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
             finally:
-                temporary.unlink(missing_ok=True)
+                # In this order no sidecar is ever left without what tells that it is of no use.
                 if sidecar is not None:
                     sidecar.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """See ``ObjectStore``; does not follow linked folders, and a missing folder is empty."""
         folder = prefix.rpartition("/")[0]
-        start = self._path(folder) if folder else self.root
-        yield from _walk(start, f"{folder}/" if folder else "", prefix)
+        yield from _walk(self._under(prefix), f"{folder}/" if folder else "", prefix)
 
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""
@@ -105,6 +113,29 @@ class FolderStore:
         with _explained(path):
             path.unlink(missing_ok=True)
             shutil.rmtree(path.parent / META_FOLDER / path.name, ignore_errors=True)
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See ``ObjectStore``: files that have not become objects."""
+        for folder, folders, names in os.walk(self._under(prefix), onerror=_unless_missing):
+            folders[:] = sorted(set(folders) - {META_FOLDER})
+            for name in sorted(name for name in names if name.startswith(CREATING)):
+                path = Path(folder, name)
+                key = str(path.relative_to(self.root))
+                with contextlib.suppress(NotFoundError), _explained(path):
+                    found = path.lstat()
+                    if key.startswith(prefix):
+                        yield Unfinished(key, name, found.st_mtime, found.st_size)
+
+    def abandon(self, unfinished: Unfinished) -> None:
+        """See ``ObjectStore``; removes the metadata that lies ready for it, too."""
+        temporary = self._under(unfinished.key.removesuffix(unfinished.token)) / unfinished.token
+        with contextlib.suppress(NotFoundError), _explained(temporary):
+            drop_sidecars(temporary)
+            temporary.unlink()
+
+    def _under(self, prefix: str) -> Path:
+        folder = prefix.rpartition("/")[0]
+        return self._path(folder) if folder else self.root
 
     def _path(self, key: str) -> Path:
         parts = key.split("/")
@@ -147,44 +178,6 @@ def _link(temporary: Path, path: Path) -> None:
         raise
 
 
-def _write_metadata(path: Path, temporary: Path, metadata: Mapping[str, str]) -> Path:
-    """Write the sidecar of a file that is not visible yet.
-
-    Its name holds the file's size and time of change, so that of several racing writers the one
-    whose link succeeds is the one whose metadata is read, and a copy that keeps times keeps it too.
-    """
-    folder = path.parent / META_FOLDER / path.name
-    folder.mkdir(parents=True, exist_ok=True)
-    while True:
-        found = temporary.stat()
-        sidecar = folder / _sidecar_name(found)
-        try:
-            file = sidecar.open("x", encoding="ascii")
-        except FileExistsError:  # another writer, same size, same tick of the clock
-            later = found.st_mtime_ns + int.from_bytes(os.urandom(2)) * 1000
-            os.utime(temporary, ns=(found.st_atime_ns, later))
-            continue
-        with file:
-            json.dump(metadata, file)
-            file.flush()
-            os.fsync(file.fileno())
-        _sync_folder(folder)
-        return sidecar
-
-
-def _read_metadata(path: Path, found: os.stat_result) -> dict[str, str]:
-    sidecar = path.parent / META_FOLDER / path.name / _sidecar_name(found)
-    with _explained(sidecar):
-        try:
-            text = sidecar.read_text(encoding="ascii")
-        except (FileNotFoundError, NotADirectoryError):  # a file that no store has written
-            return {}
-    try:
-        return dict(json.loads(text))
-    except ValueError as error:
-        raise StoreError(f"{sidecar} is not what was written: {error}") from error
-
-
 def _walk(folder: Path, at: str, prefix: str) -> Iterator[ObjectStat]:
     """Depth first, in the order that the whole keys have as UTF-8."""
     try:
@@ -204,23 +197,17 @@ def _walk(folder: Path, at: str, prefix: str) -> Iterator[ObjectStat]:
         elif key.startswith(prefix) and entry.is_file():
             with contextlib.suppress(FileNotFoundError):  # removed since the folder was read
                 found = entry.stat()
-                yield ObjectStat(key, found.st_size, _etag(found))
+                yield ObjectStat(key, found.st_size, _etag(found), modified_s=found.st_mtime)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _unless_missing(error: OSError) -> None:
+    """``os.walk`` passes over folders that it cannot read; here they are an error."""
+    if not isinstance(error, FileNotFoundError):
+        raise StoreError(f"{error.filename}: {error.strerror}") from error
 
 
 def _etag(found: os.stat_result) -> str:
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
-
-
-def _sidecar_name(found: os.stat_result) -> str:
-    return f"{found.st_size:x}-{found.st_mtime_ns:x}.json"
 
 
 @contextlib.contextmanager
@@ -236,4 +223,6 @@ def _explained(path: Path) -> Iterator[None]:
             code="access_denied",
         ) from error
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror or error}") from error
+        full = DiskFullError.is_meant_by(error)
+        kind = DiskFullError if full else StoreError
+        raise kind(f"{path}: {error.strerror or error}") from error

@@ -1,6 +1,7 @@
 """What every store can do: look, read ranges, create once, list. Buckets and folders are the same.
 
 Objects are never changed: ``create`` writes a key that does not exist yet, all of it or nothing.
+What a writer that died has left on the way is ``unfinished``; nobody else ever sees it.
 """
 
 from __future__ import annotations
@@ -33,13 +34,30 @@ class ObjectStat:
     """An object as it was when it was looked at.
 
     ``etag`` is an opaque token of this content: another content has another token. ``metadata`` is
-    what ``create`` was given, and ``attempt``; a listing leaves it empty.
+    what ``create`` was given, and ``attempt``; ``crc32`` is the store's own checksum of the whole,
+    if it has one. A listing leaves both empty. ``modified_s``, seconds since 1970 by the store's
+    clock, is for people and for sweeping; nothing that must be right depends on it.
     """
 
     key: str
     size_bytes: int
     etag: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    modified_s: float = 0.0
+    crc32: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What was begun under ``key`` at ``begun_s`` (seconds since 1970) and is no object (yet).
+
+    ``token`` is the store's name for it; ``size_bytes`` is 0 where the store does not say.
+    """
+
+    key: str
+    token: str
+    begun_s: float
+    size_bytes: int = 0
 
 
 class ObjectStore(Protocol):
@@ -61,12 +79,17 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def open(self, key: str, stat: ObjectStat | None = None) -> ObjectReader:
+    def open(
+        self, key: str, stat: ObjectStat | None = None, sums: bytes | None = None
+    ) -> ObjectReader:
         """The object as a seekable file, pinned to ``stat`` (default: to how it is now).
+
+        With ``sums``, the ``block_sums`` of a first reading, each later one is held against it.
 
         Raises:
             NotFoundError: there is none.
             SourceChangedError: from a read, when the object is no longer the one that was pinned.
+            DamagedReadError: from a read, when it differs from the first one.
         """
         ...
 
@@ -90,6 +113,14 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove a scratch object; nothing happens if it is not there."""
+        ...
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """What writers have begun under ``prefix``, and neither finished nor taken back."""
+        ...
+
+    def abandon(self, unfinished: Unfinished) -> None:
+        """Remove it; nothing happens if it is gone. Its writer, if there is one, begins anew."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fearrefactor.errors import NotFoundError, StoreError
+from fearrefactor.errors import DiskFullError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -41,7 +41,7 @@ def created(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     Each call makes row groups of its own. The same tables in the same order give the same bytes.
 
     Raises:
-        StoreError: it cannot be written (disk full, no such folder); nothing is left.
+        StoreError: it cannot be written (no such folder); DiskFullError; nothing is left.
     """
     # A writer makes a valid footer whenever it is closed, also by the garbage collector after an
     # exception: rows that are missing would not be missed. Hence the other name until the end.
@@ -102,4 +102,5 @@ def _explained(path: Path, what: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise NotFoundError(f"{path}: there is no such file or folder") from error
     except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{path} cannot be {what}: {error}") from error
+        kind = DiskFullError if DiskFullError.is_meant_by(error) else StoreError
+        raise kind(f"{path} cannot be {what}: {error}") from error

@@ -1,11 +1,19 @@
-"""A stored object as a seekable file that is read in ranges and never held whole."""
+"""A stored object as a seekable file that is read in ranges and never held whole.
+
+A range of an object comes without a checksum that anybody looks at. So the first reading of the
+whole takes a checksum of each block, and every later one is held against these.
+"""
 
 from __future__ import annotations
 
 import io
+import time
+import zlib
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from fearrefactor.errors import DamagedReadError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -15,9 +23,22 @@ BLOCK_BYTES = 1 << 20
 READ_AHEAD_BLOCKS = 4
 #: Blocks kept: room for several places of one file (interleaved audio, an index at its end).
 CACHED_BLOCKS = 16
+#: Bytes of the CRC-32 of a block: 64 GiB of video have 256 KiB of them.
+SUM_BYTES = 4
+#: Before each try to read a block as it was when its checksum was taken.
+_PAUSES_S = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 #: ``fetch(offset, length)`` returns exactly these bytes or raises a ``StoreError``.
 Fetch = Callable[[int, int], bytes]
+
+
+def block_sums(data: bytes) -> bytes:
+    """A CRC-32, 4 bytes big-endian, of each block of ``data``, which begins where a block does."""
+    view = memoryview(data)
+    return b"".join(
+        zlib.crc32(view[start : start + BLOCK_BYTES]).to_bytes(SUM_BYTES, "big")
+        for start in range(0, len(view), BLOCK_BYTES)
+    )
 
 
 class ObjectReader(io.RawIOBase):
@@ -26,14 +47,20 @@ class ObjectReader(io.RawIOBase):
     Ranges are whole blocks of ``BLOCK_BYTES``. The first touch of a place fetches one block; going
     forward from there fetches more at once, up to ``READ_AHEAD_BLOCKS``. At most ``CACHED_BLOCKS``
     blocks (16 MiB) are held. Unlike other raw files ``read(n)`` is short only at the end.
-    ``n_fetches`` counts the ranges asked for.
+    ``n_fetches`` counts the ranges asked for. With ``sums``, the ``block_sums`` of the whole, every
+    block that is fetched is held against them.
     """
 
-    def __init__(self, fetch: Fetch, size_bytes: int) -> None:
+    def __init__(self, fetch: Fetch, size_bytes: int, sums: bytes | None = None) -> None:
         super().__init__()
+        n_blocks = -(-size_bytes // BLOCK_BYTES)
+        if sums is not None and len(sums) != n_blocks * SUM_BYTES:
+            msg = f"expected checksums of {n_blocks} blocks, got {len(sums) / SUM_BYTES:g}"
+            raise ValueError(msg)
         self.size_bytes = size_bytes
         self.n_fetches = 0
         self._fetch = fetch
+        self._sums = sums
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
@@ -67,6 +94,7 @@ class ObjectReader(io.RawIOBase):
 
         Raises:
             StoreError: the bytes could not be had; the position has not moved.
+            DamagedReadError: they are not those that were read when the checksums were taken.
         """
         self._checkClosed()
         view = memoryview(buffer).cast("B")
@@ -97,13 +125,35 @@ class ObjectReader(io.RawIOBase):
         while end < last and end not in self._blocks:
             end += 1
         start = first * BLOCK_BYTES
-        data = self._fetch(start, min(end * BLOCK_BYTES, self.size_bytes) - start)
-        self.n_fetches += 1
+        data = self._fetch_whole(start, min(end * BLOCK_BYTES, self.size_bytes) - start)
         for number in range(first, end):
             offset = (number - first) * BLOCK_BYTES
             self._blocks[number] = data[offset : offset + BLOCK_BYTES]
         while len(self._blocks) > CACHED_BLOCKS:
             self._blocks.popitem(last=False)
+
+    def _fetch_whole(self, start: int, length: int) -> bytes:
+        first = start // BLOCK_BYTES * SUM_BYTES
+        found = earlier = b""
+        wanted = b""
+        for pause_s in _PAUSES_S:
+            time.sleep(pause_s)
+            data = self._fetch(start, length)
+            self.n_fetches += 1
+            if self._sums is None:
+                return data
+            found = block_sums(data)
+            wanted = self._sums[first : first + len(found)]
+            if found == wanted:
+                return data
+            if found == earlier:  # then it was the first reading that was damaged
+                break
+            earlier = found
+        raise DamagedReadError(
+            f"bytes {start} to {start + length} of {self.size_bytes} are not what was read before "
+            f"of the same version: CRC-32 {found.hex(' ', SUM_BYTES)}, it was "
+            f"{wanted.hex(' ', SUM_BYTES)}; storage, network or memory changes bytes"
+        )
 
     def _run_before(self, number: int) -> int:
         """How many blocks just before this one are here: how far reading has run forward."""

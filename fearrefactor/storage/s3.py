@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import random
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fearrefactor.errors import SourceChangedError, StoreError
-from fearrefactor.storage.objects import ObjectStat, opened, with_attempt
+from fearrefactor.storage.objects import ObjectStat, Unfinished, opened, with_attempt
 from fearrefactor.storage.reader import ObjectReader
 from fearrefactor.storage.s3_create import CreateOnlyWrite
-from fearrefactor.storage.s3_errors import CALL_ERRORS, explain, is_passing, status
+from fearrefactor.storage.s3_errors import CALL_ERRORS, code, explain, is_passing, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +29,7 @@ class S3Settings:
 
     ``endpoint_url`` None is AWS itself; ``region`` None leaves it to boto3's own chain, as
     credentials always are. A request is tried ``tries`` times; the default bridges a minute.
+    S3 refuses what is asked of a bucket that does not belong to the account ``bucket_owner``.
     """
 
     endpoint_url: str | None = None
@@ -34,6 +37,7 @@ class S3Settings:
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     tries: int = 8
+    bucket_owner: str | None = None
 
     def pauses_s(self) -> Iterator[float]:
         """Seconds to wait before each try: none, then doubling, spread so that workers part."""
@@ -60,17 +64,26 @@ class S3Store:
     def stat(self, key: str) -> ObjectStat:
         """See ``ObjectStore``."""
         try:
-            reply = self._client.head_object(Bucket=self.bucket, Key=key)
+            reply = self._client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
         except CALL_ERRORS as error:
             raise explain(error, self.uri(key), "HeadObject") from error
         metadata = {name.lower(): value for name, value in reply["Metadata"].items()}
-        return ObjectStat(key, int(reply["ContentLength"]), reply["ETag"], metadata)
+        return ObjectStat(
+            key,
+            int(reply["ContentLength"]),
+            reply["ETag"],
+            metadata,
+            reply["LastModified"].timestamp(),
+            _crc32_of_whole(reply),
+        )
 
-    def open(self, key: str, stat: ObjectStat | None = None) -> ObjectReader:
+    def open(
+        self, key: str, stat: ObjectStat | None = None, sums: bytes | None = None
+    ) -> ObjectReader:
         """See ``ObjectStore``; every range is asked for with ``If-Match``."""
         pinned = stat or self.stat(key)
         return ObjectReader(
-            lambda offset, length: self._fetch(pinned, offset, length), pinned.size_bytes
+            lambda offset, length: self._fetch(pinned, offset, length), pinned.size_bytes, sums
         )
 
     def create(self, key: str, source: bytes | Path, metadata: Mapping[str, str]) -> None:
@@ -85,7 +98,12 @@ class S3Store:
         try:
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
                 for entry in page.get("Contents", []):
-                    yield ObjectStat(entry["Key"], int(entry["Size"]), entry["ETag"])
+                    yield ObjectStat(
+                        entry["Key"],
+                        int(entry["Size"]),
+                        entry["ETag"],
+                        modified_s=entry["LastModified"].timestamp(),
+                    )
         except CALL_ERRORS as error:
             raise explain(error, self.uri(prefix), "ListObjectsV2") from error
 
@@ -95,6 +113,28 @@ class S3Store:
             self._client.delete_object(Bucket=self.bucket, Key=key)
         except CALL_ERRORS as error:
             raise explain(error, self.uri(key), "DeleteObject") from error
+
+    def unfinished(self, prefix: str) -> Iterator[Unfinished]:
+        """See ``ObjectStore``: uploads in parts; how much of one is there S3 does not list."""
+        pages = self._client.get_paginator("list_multipart_uploads")
+        try:
+            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+                for entry in page.get("Uploads", []):
+                    begun_s = entry["Initiated"].timestamp()
+                    yield Unfinished(entry["Key"], entry["UploadId"], begun_s)
+        except CALL_ERRORS as error:
+            raise explain(error, self.uri(prefix), "ListMultipartUploads") from error
+
+    def abandon(self, unfinished: Unfinished) -> None:
+        """See ``ObjectStore``."""
+        try:
+            self._client.abort_multipart_upload(
+                Bucket=self.bucket, Key=unfinished.key, UploadId=unfinished.token
+            )
+        except CALL_ERRORS as error:
+            if code(error) != "NoSuchUpload":
+                uri = self.uri(unfinished.key)
+                raise explain(error, uri, "AbortMultipartUpload") from error
 
     def _fetch(self, pinned: ObjectStat, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes of the pinned version, tried again while the trouble passes."""
@@ -133,6 +173,18 @@ class S3Store:
             return bytes(body.read())
 
 
+def _crc32_of_whole(reply: dict[str, Any]) -> int | None:
+    """The checksum of an object's content. One that came in parts may have one of checksums."""
+    told = reply.get("ChecksumCRC32")
+    came_whole = "-" not in reply["ETag"] and "-" not in (told or "")
+    if (
+        told is None
+        or reply.get("ChecksumType", "FULL_OBJECT" if came_whole else "") != "FULL_OBJECT"
+    ):
+        return None
+    return int.from_bytes(base64.b64decode(told), "big")
+
+
 def _changed(uri: str, pinned: ObjectStat) -> SourceChangedError:
     return SourceChangedError(
         f"{uri} is no longer the object that was pinned ({pinned.etag}): it was overwritten or "
@@ -146,7 +198,7 @@ def _clients(settings: S3Settings) -> tuple[Any, Any]:
 
     try:
         session = boto3.session.Session(region_name=settings.region)
-        return tuple(
+        clients = tuple(
             session.client(
                 "s3",
                 endpoint_url=settings.endpoint_url,
@@ -161,3 +213,12 @@ def _clients(settings: S3Settings) -> tuple[Any, Any]:
         )
     except (*CALL_ERRORS, ValueError) as error:
         raise StoreError(f"S3 cannot be used at {settings.endpoint_url}: {error}") from error
+    for client in clients:
+        if settings.bucket_owner is not None:
+            client.meta.events.register("before-call.s3", partial(_name_owner, settings))
+    return clients
+
+
+def _name_owner(settings: S3Settings, params: dict[str, Any], **_: object) -> None:
+    """What boto3 does with ``ExpectedBucketOwner``, for every request that there will ever be."""
+    params["headers"]["x-amz-expected-bucket-owner"] = settings.bucket_owner

@@ -37,6 +37,7 @@ _NEEDS = {
     "ListObjectsV2": "s3:ListBucket",
     "DeleteObject": "s3:DeleteObject",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
 }
 
 
@@ -76,7 +77,8 @@ def explain(error: Exception, uri: str, operation: str) -> StoreError:
     if status(error) == 403 or code(error) in _ACCESS_CODES:
         needs = _NEEDS.get(operation, "s3:PutObject")
         return StoreError(
-            f"{uri}: access denied ({code(error)}); check the credentials, they need {needs}",
+            f"{uri}: access denied ({code(error)}); check the credentials, they need {needs}; and "
+            "whose bucket it is, where --bucket-owner is given",
             code="access_denied",
         )
     if code(error) == "NoSuchBucket":

@@ -22,7 +22,8 @@ Kind = Literal["segmenter", "faces", "clip"]
 class Asset:
     """Something that can be pulled by name; ``sources`` are tried in order.
 
-    ``sha256`` is None where it is pinned on first use. ``classes`` is empty for a clip.
+    ``sha256`` is None where it is pinned on first use. ``classes`` is empty for a clip. ``target``
+    is the class that a model must see in the first of the known pictures.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Asset:
     licence: str
     classes: tuple[str, ...] = ()
     note: str = ""
+    target: str = ""
 
     def path_in(self, cache: Path) -> Path:
         """Where the file lies in a cache folder once it was pulled."""
@@ -41,7 +43,7 @@ class Asset:
 
 def _ultralytics(name: str, note: str) -> Asset:
     source = UltralyticsAsset(name)
-    return Asset(name, "segmenter", (source,), None, "AGPL-3.0", COCO_CLASSES, note)
+    return Asset(name, "segmenter", (source,), None, "AGPL-3.0", COCO_CLASSES, note, "person")
 
 
 def _clip(name: str, member: str, sha256: str, licence: str, note: str) -> Asset:
@@ -58,6 +60,7 @@ ASSETS: tuple[Asset, ...] = (
         licence="AGPL-3.0 (package: GPL-3.0)",
         classes=COCO_CLASSES,
         note="the default: small, and wherever PyPI is",
+        target="person",
     ),
     Asset(
         name="yolov7-seg",
@@ -67,6 +70,7 @@ ASSETS: tuple[Asset, ...] = (
         licence="GPL-3.0",
         classes=COCO_CLASSES,
         note="finds more, at about 5 times the cost",
+        target="person",
     ),
     Asset(
         name="centerface",
@@ -76,6 +80,7 @@ ASSETS: tuple[Asset, ...] = (
         licence="MIT",
         classes=("face",),
         note="faces; its mask is the ellipse in the box",
+        target="face",
     ),
     _ultralytics("yolo26n-seg", "fastest of the small ones; needs internet"),
     _ultralytics("yolo26s-seg", "small; needs internet"),

@@ -28,7 +28,8 @@ DEFAULT_MODEL = "yolov5s-seg"
 class ModelFile:
     """A file on this machine whose content is known.
 
-    ``sha256`` is that of ``digest_of``. ``classes`` is empty where only the file itself can tell.
+    ``sha256`` is that of ``digest_of``. ``classes`` is empty where only the file itself can tell,
+    and so is ``target``, what it must see in the first of the known pictures.
     """
 
     name: str
@@ -37,6 +38,7 @@ class ModelFile:
     licence: str
     kind: Kind
     classes: tuple[str, ...]
+    target: str = ""
 
 
 _SUFFIXES = (".pt", ".onnx", ".yaml")
@@ -184,7 +186,7 @@ def resolve(spec: str, cache: Path) -> ModelFile:
     if asset.kind == "clip":
         raise ModelError(f"{asset.name} is a sample clip, not a model")
     file = pull(asset, cache)
-    return ModelFile(asset.name, file, digest_of(file), asset.licence, asset.kind, asset.classes)
+    return _of(asset, file, digest_of(file))
 
 
 def _local(path: Path) -> ModelFile:
@@ -193,7 +195,13 @@ def _local(path: Path) -> ModelFile:
     digest = digest_of(path)
     for asset in ASSETS:
         if asset.sha256 == digest and asset.kind != "clip":
-            return ModelFile(asset.name, path, digest, asset.licence, asset.kind, asset.classes)
+            return _of(asset, path, digest)
     if path.suffix == ".onnx":
         return ModelFile(path.stem, path, digest, "not stated", "faces", ("face",))
     return ModelFile(path.stem, path, digest, "not stated", "segmenter", ())
+
+
+def _of(asset: Asset, path: Path, digest: str) -> ModelFile:
+    return ModelFile(
+        asset.name, path, digest, asset.licence, asset.kind, asset.classes, asset.target
+    )

@@ -59,6 +59,8 @@ class CenterFace:
         expected = [(1, channels, height, width) for channels in _CHANNELS]
         if [answer.shape for answer in answers] != expected:
             raise ModelError(f"expected {expected}, got {[answer.shape for answer in answers]}")
+        if not answers[0].any():  # sigmoids, none of which is ever exactly 0
+            raise ModelError("expected a heat map, the model answered 0 everywhere: it is dead")
         boxes, scores = decode(answers[0][0, 0], answers[1][0], answers[2][0], self._settings)
         return Instances(
             boxes=boxes,

@@ -21,6 +21,7 @@ from stub_model import LampFinder
 from fearrefactor.cluster.scheduler import ClusterSettings, start_stages
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested, run_videos
@@ -78,7 +79,7 @@ async def collect(
     await run_videos(
         requested(rows_in(sources), lambda _: policy, context),
         context.progress,
-        max_in_flight,
+        Hands(max_in_flight),
         reports.append,
     )
     assert [report.reason for report in reports if report.outcome == "failed"] == []

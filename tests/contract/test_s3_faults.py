@@ -7,10 +7,17 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from cutting_proxy import CuttingProxy
+from fault_proxy import FaultProxy
+from faults import Cut, Drop, Flip, Rule
 
-from fearrefactor.errors import AlreadyExistsError, NotFoundError, StoreError
-from fearrefactor.storage.reader import BLOCK_BYTES
+from fearrefactor.errors import (
+    AlreadyExistsError,
+    DamagedReadError,
+    NotFoundError,
+    StoreError,
+)
+from fearrefactor.storage.first_reading import read_first
+from fearrefactor.storage.reader import BLOCK_BYTES, block_sums
 from fearrefactor.storage.s3 import S3Settings, S3Store
 from fearrefactor.storage.s3_create import PART_BYTES
 
@@ -22,13 +29,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def proxy(s3_server: S3Server) -> Iterator[CuttingProxy]:
-    with CuttingProxy(s3_server.endpoint_url) as running:
+def proxy(s3_server: S3Server) -> Iterator[FaultProxy]:
+    with FaultProxy(s3_server.endpoint_url) as running:
         yield running
 
 
 @pytest.fixture
-def store(proxy: CuttingProxy, s3_bucket: str) -> S3Store:
+def store(proxy: FaultProxy, s3_bucket: str) -> S3Store:
     settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=3)
     return S3Store(s3_bucket, settings)
 
@@ -40,60 +47,114 @@ def client(s3_server: S3Server) -> Any:
 
 @pytest.mark.parametrize(
     ("n_bytes", "committing"),
-    [(1000, b"PUT /"), (PART_BYTES + 1000, b"POST /test-%s/key?uploadId=")],
+    [(1000, "PutObject"), (PART_BYTES + 1000, "CompleteMultipartUpload")],
     ids=["small", "in parts"],
 )
 def test_a_lost_reply_to_the_commit_is_neither_failure_nor_somebody_elses_object(
-    store: S3Store, proxy: CuttingProxy, client: Any, n_bytes: int, committing: bytes
+    store: S3Store, proxy: FaultProxy, client: Any, n_bytes: int, committing: str
 ) -> None:
-    committing = committing.replace(b"test-%s", store.bucket.encode())
-    proxy.cut(lambda head: head.startswith(committing))
+    lost = Rule(Drop(), (committing,), most=1)
+    proxy.set(lost)
     store.create("key", bytes(n_bytes), {"who": "me"})
-    assert proxy.n_left == 0
+    assert proxy.done[lost] == 1
     assert store.stat("key").metadata["who"] == "me"
     assert store.stat("key").size_bytes == n_bytes
     assert "Uploads" not in client.list_multipart_uploads(Bucket=store.bucket)
 
 
 def test_a_lost_reply_does_not_claim_another_writers_object(
-    store: S3Store, proxy: CuttingProxy
+    store: S3Store, proxy: FaultProxy
 ) -> None:
     store.create("key", b"theirs", {})
-    proxy.cut(lambda head: head.startswith(b"PUT /"))
+    lost = Rule(Drop(), ("PutObject",), most=1)
+    proxy.set(lost)
     with pytest.raises(AlreadyExistsError, match="another attempt"):
         store.create("key", b"ours", {})
-    assert proxy.n_left == 0
+    assert proxy.done[lost] == 1
     assert store.open("key").read() == b"theirs"
 
 
 def test_a_commit_that_never_answers_says_that_nobody_knows(
-    s3_bucket: str, proxy: CuttingProxy
+    s3_bucket: str, proxy: FaultProxy
 ) -> None:
     settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=2)
-    proxy.cut(lambda _: True, n=1000)
+    proxy.set(Rule(Drop()))
     with pytest.raises(StoreError, match="not known whether it was written") as caught:
         S3Store(s3_bucket, settings).create("key", b"film", {})
     assert caught.value.code == "store_error"
 
 
-def test_a_body_that_breaks_off_is_read_again(store: S3Store, proxy: CuttingProxy) -> None:
+def test_a_body_that_breaks_off_is_read_again(store: S3Store, proxy: FaultProxy) -> None:
     data = random.Random(3).randbytes(2 * BLOCK_BYTES)
     store.create("source", data, {})
     reader = store.open("source")
-    proxy.cut(lambda head: head.startswith(b"GET /"), n=2, keep_bytes=5000)
+    broken = Rule(Cut(keep_bytes=5000), ("GetObject",), most=2)
+    proxy.set(broken)
     assert reader.read() == data
-    assert proxy.n_left == 0
+    assert proxy.done[broken] == 2
+
+
+def test_a_bit_that_flips_in_a_later_reading_is_read_again(
+    store: S3Store, proxy: FaultProxy
+) -> None:
+    data = random.Random(6).randbytes(3 * BLOCK_BYTES)
+    store.create("source", data, {})
+    flipped = Rule(Flip(), ("GetObject",), most=2)
+    proxy.set(flipped)
+    assert store.open("source", sums=block_sums(data)).read() == data
+    assert proxy.done[flipped] == 2
+
+
+def test_a_bit_that_flips_in_the_first_reading_is_known_by_the_checksum_of_the_store(
+    store: S3Store, proxy: FaultProxy
+) -> None:
+    data = random.Random(7).randbytes(2 * BLOCK_BYTES)
+    store.create("source", data, {})
+    pinned = store.stat("source")
+    flipped = Rule(Flip(), ("GetObject",), most=1)
+    proxy.set(flipped)
+    assert read_first(store, pinned).sums == block_sums(data)
+    assert proxy.done[flipped] == 1
+    proxy.set(Rule(Flip(), ("GetObject",)))
+    with pytest.raises(DamagedReadError, match="source was read twice"):
+        read_first(store, pinned)
+
+
+def test_an_object_that_came_in_parts_has_no_checksum_of_the_whole(store: S3Store) -> None:
+    store.create("source", bytes(PART_BYTES), {})
+    assert store.stat("source").crc32 is None
+    assert read_first(store, store.stat("source")).sums == block_sums(bytes(PART_BYTES))
+
+
+def test_every_request_names_the_account_that_the_bucket_belongs_to(
+    s3_bucket: str, proxy: FaultProxy
+) -> None:
+    settings = S3Settings(proxy.endpoint_url, "us-east-1", bucket_owner="123456789012")
+    store = S3Store(s3_bucket, settings)
+    store.create("key", b"film", {})
+    store.create("large", bytes(PART_BYTES), {})
+    store.open("key").read()
+    assert len(list(store.list(""))) == 2
+    assert list(store.unfinished("")) == []
+    store.delete("key")
+    told = {call.headers.get("x-amz-expected-bucket-owner") for call in proxy.calls}
+    assert told == {"123456789012"}
+    assert len(proxy.n_calls) >= 8
+    assert all(
+        "x-amz-expected-bucket-owner" in call.headers["Authorization"] for call in proxy.calls
+    )
 
 
 def test_an_upload_that_fails_half_way_leaves_nothing(
-    s3_bucket: str, proxy: CuttingProxy, client: Any
+    s3_bucket: str, proxy: FaultProxy, client: Any
 ) -> None:
     settings = S3Settings(endpoint_url=proxy.endpoint_url, region="us-east-1", tries=1)
     store = S3Store(s3_bucket, settings)
-    proxy.cut(lambda head: b"partNumber=2" in head)
+    lost = Rule(Drop(), ("UploadPart",), skip=1, most=1)
+    proxy.set(lost)
     with pytest.raises(StoreError, match="UploadPart"):
         store.create("key", bytes(2 * PART_BYTES), {})
-    assert proxy.n_left == 0
+    assert proxy.done[lost] == 1
     assert list(store.list("")) == []
     assert "Uploads" not in client.list_multipart_uploads(Bucket=s3_bucket)
 

@@ -13,6 +13,7 @@ from stub_model import COLOURS, DeadlyModel, SignedModel, lamp_bits
 
 from fearrefactor.core.policy import Effect, Policy, Rule
 from fearrefactor.core.settings import CutSettings
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested, run_videos
 from fearrefactor.pipeline.stages import RunContext
@@ -51,7 +52,7 @@ def run(
         await run_videos(
             requested(rows, lambda _: FILL_RED, context),
             context.progress,
-            stages.max_videos,
+            Hands(stages.max_videos),
             reports.append,
         )
         stages.stop()

@@ -18,6 +18,7 @@ from fearrefactor.core.manifest import clean
 from fearrefactor.core.policy import Policy
 from fearrefactor.core.report import printable
 from fearrefactor.errors import FearRefactorError, ManifestError, NotFoundError
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested, run_videos
 from fearrefactor.pipeline.worker import VideoWorker
@@ -204,7 +205,7 @@ def run(manifest: bytes, kind: Kind, stages: FakeStages | None = None) -> list[V
     context = make_context(stages or FakeStages({}), Tally())
     rows = read_rows(io.BufferedReader(io.BytesIO(manifest)), kind)  # type: ignore[arg-type]
     videos = requested(rows, lambda _: DOGS, context)
-    asyncio.run(run_videos(videos, context.progress, 4, reports.append))
+    asyncio.run(run_videos(videos, context.progress, Hands(4), reports.append))
     return reports
 
 

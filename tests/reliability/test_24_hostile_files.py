@@ -15,6 +15,7 @@ from stub_model import LampFinder
 from values import frame_by_frame
 
 from fearrefactor.core.policy import Policy
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested, run_videos
@@ -103,6 +104,6 @@ def mask(folder: Path, uploads: Path) -> list[VideoReport]:
         stages = InlineStages(worker, LampFinder().card, "lamps")
         context = RunContext(settings, stages, Tally(), VERSIONS)
         videos = requested(rows, lambda _: RED, context)
-        asyncio.run(run_videos(videos, context.progress, 1, reports.append))
+        asyncio.run(run_videos(videos, context.progress, Hands(1), reports.append))
     assert len(reports) == len(rows)
     return reports

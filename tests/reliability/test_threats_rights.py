@@ -13,8 +13,12 @@ import boto3
 import pytest
 import yaml
 
+from fearrefactor.storage.sweep import SWEPT_PLACES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from s3_server import S3Server
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = "arn:aws:s3:::OUTPUT-BUCKET"
@@ -30,6 +34,10 @@ NEEDS = {
     "abort_multipart_upload": "s3:AbortMultipartUpload",
     "delete_object": "s3:DeleteObject",
 }
+#: What only ``fearrefactor sweep`` asks for, in a role of its own.
+SWEEP_NEEDS = {"list_multipart_uploads": "s3:ListBucketMultipartUploads"}
+#: What runs may remove.
+PASSING = ("scratch/", "claims/")
 
 
 def policy(name: str) -> dict[str, Any]:
@@ -38,23 +46,36 @@ def policy(name: str) -> dict[str, Any]:
 
 
 WORKER = policy("iam-worker.json")
+SWEEPER = policy("iam-sweep.json")
 BUCKET = policy("bucket-policy.json")
 
 
-def effects(action: str, resource: str, **conditions: str) -> set[str]:
-    """What the worker's role and the bucket's policy say of it."""
+def effects(
+    action: str, resource: str, *, role: dict[str, Any] = WORKER, **conditions: str
+) -> set[str]:
+    """What a role and the bucket's policy say of it."""
     return {
         statement["Effect"]
-        for statement in (*WORKER["Statement"], *BUCKET["Statement"])
+        for statement in (*role["Statement"], *BUCKET["Statement"])
         if action in _list(statement["Action"])
         and _covers(statement, resource)
         and _holds(statement.get("Condition", {}), conditions)
     }
 
 
-def allows(action: str, resource: str, **conditions: str) -> bool:
+def allows(action: str, resource: str, *, role: dict[str, Any] = WORKER, **conditions: str) -> bool:
     """Whether it is granted and not refused."""
-    return effects(action, resource, **conditions) == {"Allow"}
+    return effects(action, resource, role=role, **conditions) == {"Allow"}
+
+
+def granted(role: dict[str, Any]) -> set[str]:
+    """All actions of a role, wherever it may do them."""
+    return {
+        action
+        for statement in role["Statement"]
+        if statement["Effect"] == "Allow"
+        for action in _list(statement["Action"])
+    }
 
 
 def _covers(statement: dict[str, Any], resource: str) -> bool:
@@ -96,9 +117,9 @@ def places() -> list[str]:
 
 def test_what_the_code_calls_is_known_and_allowed_where_it_calls_it() -> None:
     called = set(operations_called())
-    assert called == set(NEEDS)
+    assert called == {*NEEDS, *SWEEP_NEEDS}
     assert len(places()) >= 7
-    for operation in called - {"delete_object"}:
+    for operation in NEEDS.keys() - {"delete_object"}:
         if operation == "list_objects_v2":
             assert allows(NEEDS[operation], OUTPUT)
             continue
@@ -112,11 +133,50 @@ def test_what_the_code_calls_is_known_and_allowed_where_it_calls_it() -> None:
     assert allows("s3:DeleteObject", f"{OUTPUT}/OUTPUT-PREFIX/scratch/preflight-1")
 
 
+@pytest.mark.parametrize("role", [WORKER, SWEEPER], ids=["worker", "sweeper"])
 @pytest.mark.parametrize("action", ["s3:DeleteObject", "s3:DeleteObjectVersion"])
-def test_nothing_but_scratch_can_be_removed(action: str) -> None:
-    keys = [f"{OUTPUT}/OUTPUT-PREFIX/{place}" for place in places() if "scratch/" not in place]
+def test_nothing_but_scratch_and_claims_can_be_removed(action: str, role: dict[str, Any]) -> None:
+    keys = [
+        f"{OUTPUT}/OUTPUT-PREFIX/{place}" for place in places() if not place.startswith(PASSING)
+    ]
+    assert len(keys) >= 6
     keys += [f"{OUTPUT}/OUTPUT-PREFIX/videos/scratch/x", "arn:aws:s3:::SOURCE-BUCKET/film.mp4"]
-    assert [effects(action, key) for key in keys] == [{"Deny"}] * len(keys)
+    assert [effects(action, key, role=role) for key in keys] == [{"Deny"}] * len(keys)
+
+
+def test_a_sweep_may_see_and_remove_what_is_left_and_do_nothing_else() -> None:
+    assert PASSING == SWEPT_PLACES
+    for place in PASSING:
+        key = f"{OUTPUT}/OUTPUT-PREFIX/{place}x"
+        assert allows("s3:DeleteObject", key, role=SWEEPER)
+    assert allows("s3:AbortMultipartUpload", f"{OUTPUT}/OUTPUT-PREFIX/videos/x", role=SWEEPER)
+    assert allows("s3:ListBucketMultipartUploads", OUTPUT, role=SWEEPER)
+    assert allows("s3:ListBucket", OUTPUT, role=SWEEPER)
+    assert granted(SWEEPER) == {
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+    }
+
+
+def test_a_buckets_own_rules_remove_what_a_sweep_removes(
+    s3_server: S3Server, s3_bucket: str
+) -> None:
+    rules = policy("lifecycle.json")
+    client = s3_server.client()  # boto3 and the server hold it against what S3 takes
+    client.put_bucket_lifecycle_configuration(Bucket=s3_bucket, LifecycleConfiguration=rules)
+    found = client.get_bucket_lifecycle_configuration(Bucket=s3_bucket)["Rules"]
+    assert [rule["Filter"]["Prefix"] for rule in found if "Expiration" in rule] == [
+        f"OUTPUT-PREFIX/{place}" for place in PASSING
+    ]
+    [uploads] = [rule for rule in found if "AbortIncompleteMultipartUpload" in rule]
+    assert uploads["Filter"] == {"Prefix": "OUTPUT-PREFIX/"}
+    assert {
+        *(rule["Expiration"]["Days"] for rule in found if "Expiration" in rule),
+        uploads["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"],
+    } == {2}
+    assert all(rule["Status"] == "Enabled" for rule in found)
 
 
 def test_nothing_is_overwritten_and_nothing_written_elsewhere() -> None:
@@ -133,13 +193,7 @@ def test_nothing_is_overwritten_and_nothing_written_elsewhere() -> None:
 
 
 def test_no_right_is_granted_that_nothing_needs() -> None:
-    granted = {
-        action
-        for statement in WORKER["Statement"]
-        if statement["Effect"] == "Allow"
-        for action in _list(statement["Action"])
-    }
-    assert granted == set(NEEDS.values())
+    assert granted(WORKER) == set(NEEDS.values())
 
 
 def test_every_worker_of_the_cluster_has_that_role_and_no_key() -> None:

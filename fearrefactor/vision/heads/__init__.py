@@ -62,7 +62,7 @@ def confident(
     """Rows that can reach the floor, all frames in order, and how many belong to each frame.
 
     Raises:
-        ModelError: another shape than the head's, or scores that are NaN or outside [0, 1].
+        ModelError: another shape than the head's, or scores that are NaN, outside [0, 1] or all 0.
     """
     rows = head.rows(predictions) if predictions.ndim == 3 else predictions
     shape = tuple(rows.shape)
@@ -74,5 +74,7 @@ def confident(
     lowest, highest = float(bounds.min()), float(bounds.max())
     if not 0 <= lowest <= highest <= 1:  # NaN compares false
         raise ModelError(f"expected scores in [0, 1], the model answered {lowest} to {highest}")
+    if highest == 0:  # thousands of sigmoids, none of which is ever exactly 0
+        raise ModelError("expected scores, the model answered 0 everywhere: it is dead")
     keep = (bounds >= score_floor).any(-1)
     return rows[keep], keep.sum(-1).tolist()

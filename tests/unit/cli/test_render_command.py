@@ -14,6 +14,7 @@ from fearrefactor.cli.past_run import output_of
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.report import VideoReport
 from fearrefactor.errors import InputError
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested, run_videos
@@ -60,7 +61,7 @@ class Earlier:
             stages = InlineStages(worker, LampFinder().card, "stub")
             context = RunContext(settings, stages, Tally(), {})
             videos = requested(rows, lambda _: RED, context)
-            asyncio.run(run_videos(videos, Tally(), 1, reports.append))
+            asyncio.run(run_videos(videos, Tally(), Hands(1), reports.append))
         self.run.mkdir(parents=True)
         with ReportWriter(self.run / "videos.parquet") as writer:
             for report in reports:

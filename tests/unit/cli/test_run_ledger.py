@@ -10,7 +10,8 @@ from fake_stages import CARD, Tally
 from ledgers import ended
 
 from fearrefactor.cli.environment import Environment
-from fearrefactor.cli.run import PastDetector, RunSettings, run
+from fearrefactor.cli.run import run
+from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.core.ledger import RunState
 from fearrefactor.core.manifest import Row
 from fearrefactor.core.policy import Policy, Rule

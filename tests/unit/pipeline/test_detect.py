@@ -10,17 +10,20 @@ from lamp_clips import picture
 from stub_model import (
     CARD,
     BlindModel,
+    CountingModel,
+    DecliningModel,
     LampFinder,
     MuteModel,
     NanModel,
     OddMasksModel,
     ShortModel,
     UnknownClassModel,
+    watched,
 )
 
 from fearrefactor.core.detections import Instances
 from fearrefactor.core.letterbox import PAD_VALUE, Letterbox
-from fearrefactor.errors import ModelError
+from fearrefactor.errors import BlindModelError, ModelError
 from fearrefactor.pipeline.detect import detect_segment
 
 if TYPE_CHECKING:
@@ -147,3 +150,47 @@ def test_rubbish_from_a_model_is_an_error_and_no_detection(model: Segmenter, sai
     with pytest.raises(ModelError, match=said) as caught:
         detect_segment(Screen(), task_of(160, 96), model, batch=8)
     assert CARD.name in str(caught.value)
+
+
+class LastFrameOnly(Screen):
+    """Nothing at all, and a red lamp in the last frame."""
+
+    def frames(self, task: SegmentTask, box: Letterbox, batch: int) -> Iterator[Batch]:
+        self.content = None
+        for frames in super().frames(task, box, batch):
+            if frames.frames[-1] == task.segment.end_frame - 1:
+                frames.pixels[-1, : HEIGHT] = picture(["red"])
+            yield frames
+
+
+def test_a_model_proves_itself_once_after_a_segment_that_ends_with_nothing_in_sight() -> None:
+    model = CountingModel()
+    found = detect_segment(Screen(), task_of(160, 96), watched(model), batch=4)
+    assert model.calls == [4, 4, 2, 1]
+    assert found.frames.tolist() == list(range(10, 20))
+
+
+def test_a_model_that_has_just_seen_something_need_not_prove_itself() -> None:
+    model = CountingModel()
+    detect_segment(LastFrameOnly(), task_of(160, 96), watched(model), batch=4)
+    assert model.calls == [4, 4, 2]
+
+
+@pytest.mark.parametrize("n_frames", [0, 4, 8])
+def test_of_a_model_that_goes_blind_in_a_segment_nothing_is_believed(n_frames: int) -> None:
+    model = watched(DecliningModel(then=BlindModel(), n_frames=n_frames))
+    with pytest.raises(BlindModelError, match="gone blind"):
+        detect_segment(Screen(picture(["red"])), task_of(160, 96), model, batch=4)
+
+
+def test_rubbish_is_the_frames_fault_only_if_the_model_still_sees() -> None:
+    well = DecliningModel(then=NanModel(), n_frames=4)
+    with pytest.raises(BlindModelError, match="gone blind"):
+        detect_segment(Screen(), task_of(160, 96), watched(well), batch=4)
+
+    odd = watched(ShortModel())  # it forgets the last of several, and sees the canary
+    with pytest.raises(BlindModelError):
+        detect_segment(Screen(), task_of(160, 96), odd, batch=4)
+
+    with pytest.raises(ModelError, match="expected masks"):
+        detect_segment(Screen(), task_of(160, 96), watched(OddMasksModel()), batch=4)

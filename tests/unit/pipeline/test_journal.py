@@ -11,6 +11,7 @@ from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import RunState, Taken
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.errors import InputError, PolicyError, WorkerLostError
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.run import requested, run_videos
 from fearrefactor.storage.folder import FolderStore
@@ -46,7 +47,7 @@ def run(folder: Path, rows: list[dict[str, object]], films: Mapping[str, Film]) 
         context = replace(make_context(FakeStages(films)), journal=journal)
         raw = (RawRow(number, values) for number, values in enumerate(rows, 1))
         videos = requested(raw, policy_of, context)
-        asyncio.run(run_videos(videos, context.progress, 2, journal.ended))
+        asyncio.run(run_videos(videos, context.progress, Hands(2), journal.ended))
     return list(read_events(store, "ledger/"))[len(before) :]
 
 

@@ -17,6 +17,7 @@ from fearrefactor.errors import (
     PolicyError,
     WorkerLostError,
 )
+from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.run import requested, run_videos
 from fearrefactor.storage.manifest_file import RawRow
 
@@ -49,7 +50,10 @@ def run(
     context = make_context(stages or FakeStages({}), progress)
     asyncio.run(
         run_videos(
-            requested(rows, policy_of, context), context.progress, max_in_flight, reports.append
+            requested(rows, policy_of, context),
+            context.progress,
+            Hands(max_in_flight),
+            reports.append,
         )
     )
     return reports
@@ -118,7 +122,7 @@ def test_rows_are_read_only_as_videos_end() -> None:
         n_ahead.append(n_read - len(reports))
 
     context = make_context(stages)
-    asyncio.run(run_videos(requested(rows(), policy_of, context), Tally(), 4, on_report))
+    asyncio.run(run_videos(requested(rows(), policy_of, context), Tally(), Hands(4), on_report))
     assert len(reports) == 100
     assert max(n_ahead) <= 4
 
@@ -214,7 +218,7 @@ def test_when_a_segment_fails_the_others_are_dropped_at_once() -> None:
             await run_videos(
                 requested([row(1, uri="a")], policy_of, context),
                 context.progress,
-                1,
+                Hands(1),
                 reports.append,
             )
         await asyncio.sleep(0)

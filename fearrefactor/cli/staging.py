@@ -1,0 +1,79 @@
+"""Who does the steps of a run's videos: this process, or actors of a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fearrefactor.cli.run_settings import Detector
+from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.shown import shown
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.vision.canary import watch
+from fearrefactor.vision.load import load_segmenter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fearrefactor.cli.environment import Environment
+    from fearrefactor.cli.run_settings import RunSettings
+    from fearrefactor.cluster.scheduler import ClusterSettings
+    from fearrefactor.pipeline.stages import Stages
+
+
+@contextlib.asynccontextmanager
+async def started(settings: RunSettings, environment: Environment) -> AsyncIterator[Stages]:
+    """The stages of a run, until its end.
+
+    Raises:
+        InputError: there is no cluster where one should be. ModelError: the model cannot be loaded.
+    """
+    cluster = settings.cluster
+    here = _inline(settings, environment) if cluster is None else _on_actors(settings, cluster)
+    async with here as found:
+        yield found
+
+
+@contextlib.asynccontextmanager
+async def _inline(settings: RunSettings, environment: Environment) -> AsyncIterator[Stages]:
+    seer = settings.detector
+    segmenter = None
+    if isinstance(seer, Detector):
+        loaded = load_segmenter(
+            seer.file,
+            seer.settings,
+            device=seer.device,
+            threads=environment.n_cores,
+            cache=environment.cache,
+        )
+        pictures = shown(seer.canary, seer.settings.long_side)
+        segmenter = watch(loaded, seer.file.target, pictures)
+        card, told = segmenter.card, repr(seer.settings)
+    else:
+        card, told = seer.card, seer.detect_settings
+    with (
+        tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
+        VideoWorker(settings.job, segmenter, Path(folder)) as worker,
+    ):
+        yield InlineStages(worker, card, told)
+
+
+@contextlib.asynccontextmanager
+async def _on_actors(settings: RunSettings, cluster: ClusterSettings) -> AsyncIterator[Stages]:
+    from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
+
+    connect(cluster)
+    try:
+        seer = settings.detector
+        if isinstance(seer, Detector):
+            actors = await start_stages(
+                settings.job, seer.file, seer.settings, seer.device, cluster, canary=seer.canary
+            )
+        else:
+            actors = start_media(settings.job, seer.card, seer.detect_settings, cluster)
+        yield actors
+        actors.stop()
+    finally:
+        disconnect()

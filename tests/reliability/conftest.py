@@ -1,0 +1,139 @@
+"""How the tries are run, and the page that tells of them.
+
+``RELIABILITY=full`` runs each at full size. ``RELIABILITY_PAGE=FILE`` writes the page.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from nights import kill_all_of
+from tries import TRIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NUMBER: Final = re.compile(r"test_(\d\d)_")
+_DONE = pytest.StashKey[dict[str, "Trial"]]()
+
+
+@dataclass
+class Trial:
+    """A test that was run: which try it belongs to, at what size, and what was found."""
+
+    number: int | None
+    sentence: str
+    size: str = ""
+    found: list[str] = field(default_factory=list)
+    outcome: str = "not run"
+    seconds: float = 0.0
+
+    def __call__(self, size: str, *found: str) -> None:
+        """What a test tells of itself for the page."""
+        self.size = size
+        self.found += found
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether the tries are to be run at full size, which takes an hour and more."""
+    return os.environ.get("RELIABILITY") == "full"
+
+
+@pytest.fixture
+def tried(request: pytest.FixtureRequest) -> Trial:
+    """``tried("40 films", "2 drivers, 0 failed")`` goes onto the page."""
+    return request.config.stash[_DONE][request.node.nodeid]
+
+
+@pytest.fixture
+def night_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder for a night whose drivers do not outlive the test."""
+    yield tmp_path
+    kill_all_of(tmp_path)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing was tried yet."""
+    config.stash[_DONE] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test of this folder is a trial; the file's name says of which try."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            number = _NUMBER.match(item.path.name)
+            sentence = item.name.removeprefix("test_").replace("_", " ")
+            config.stash[_DONE][item.nodeid] = Trial(int(number[1]) if number else None, sentence)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """How it ended."""
+    report = yield
+    trial = item.config.stash[_DONE].get(item.nodeid)
+    if trial is not None:
+        trial.seconds += report.duration
+        if report.when == "call" or report.outcome != "passed":
+            trial.outcome = report.outcome
+            if report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+                trial.found.append(str(report.longrepr[2]).removeprefix("Skipped: "))
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page, if it was asked for."""
+    page = os.environ.get("RELIABILITY_PAGE")
+    if page:
+        Path(page).write_text(_page(session.config.stash[_DONE].values()), "utf-8")
+
+
+def _page(trials: Any) -> str:
+    by_number: dict[int | None, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        by_number[trial.number].append(trial)
+    is_full = os.environ.get("RELIABILITY") == "full"
+    command = "make reliability" + ("" if is_full else " SIZE=small")
+    machine = f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores"
+    lines = [
+        "# What was tried, and what came of it",
+        "",
+        f"Written by `{command}` on {machine}, Python {platform.python_version()}.",
+        "After each try the invariants are checked: every row ended once, with a result or a code;",
+        "a scanner that opens every object finds no target; checksums and numbers of frames are",
+        "right; one result for each work; nothing is left behind; a rerun calls no model and writes",
+        "nothing.",
+        "",
+        "| # | try | must hold | size | came of it | result |",
+        "|---|---|---|---|---|---|",
+    ]
+    for number, (what, must) in TRIES.items():
+        lines.append(_row(str(number), what, must, by_number.get(number, [])))
+    lines += ["", "| threat | tests | result |", "|---|---|---|"]
+    for trial in by_number[None]:
+        lines.append(f"| {trial.sentence} | {trial.size or '1'} | {trial.outcome} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(number: str, what: str, must: str, trials: list[Trial]) -> str:
+    sizes = "; ".join(dict.fromkeys(trial.size for trial in trials if trial.size))
+    found = "; ".join(dict.fromkeys(text for trial in trials for text in trial.found))
+    outcomes = {trial.outcome for trial in trials}
+    n_passed = sum(trial.outcome == "passed" for trial in trials)
+    seconds = sum(trial.seconds for trial in trials)
+    if not trials:
+        result = "**not tried**"
+    elif outcomes == {"passed"}:
+        result = f"passed ({n_passed} tests, {seconds:.0f} s)"
+    elif "failed" in outcomes:
+        result = "**FAILED**"
+    else:
+        result = f"{n_passed} passed, others not run"
+    return f"| {number} | {what} | {must} | {sizes} | {found} | {result} |"
