@@ -4,8 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 OUT ?= out
 FPS ?= 30
+SIZE ?= full
+PAGE ?= docs/reliability.md
 
-.PHONY: demo test lint types contracts bench-stages bench-memory fidelity clean
+.PHONY: demo test lint types contracts bench-stages bench-memory bench-protocol fidelity reliability clean
 
 demo: $(VENV)/ready
 	clip="$$($(BIN)/fearrefactor models pull bikes)" && \
@@ -27,11 +29,17 @@ contracts: $(VENV)/ready
 bench-stages: $(VENV)/ready
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/stages.py
 
+bench-protocol: $(VENV)/ready
+	$(BIN)/python benchmarks/protocol.py
+
 bench-memory: $(VENV)/ready
 	$(BIN)/python benchmarks/memory.py --fps $(FPS)
 
 fidelity: $(VENV)/ready
 	FIDELITY_WRITE=1 $(BIN)/pytest tests/golden/test_odd_files.py
+
+reliability: $(VENV)/ready
+	RELIABILITY=$(SIZE) RELIABILITY_PAGE=$(PAGE) $(BIN)/pytest tests/reliability
 
 clean:
 	rm -rf $(VENV) $(OUT)

@@ -11,6 +11,7 @@ process that works and the largest of its media children are told apart.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -104,7 +105,7 @@ def synthesise(path: Path, minutes: float, fps: int) -> None:
 
 
 class ChildWatcher(threading.Thread):
-    """Reads the high-water marks of this process's children now and then, as Linux tells them.
+    """Reads the high-water marks of all that this process has started, now and then (Linux).
 
     ``getrusage`` cannot serve: it counts what a child shared with its parent before it was itself.
     """
@@ -115,12 +116,17 @@ class ChildWatcher(threading.Thread):
 
     def run(self) -> None:
         """Until the process ends."""
-        children = Path(f"/proc/{os.getpid()}/task")
         while True:
-            for tasks in children.glob("*/children"):
-                for pid in tasks.read_text("ascii").split():
-                    self._read(pid)
+            self._read_children(str(os.getpid()))
             time.sleep(0.1)
+
+    def _read_children(self, pid: str) -> None:
+        """Theirs too: media children are copies of a template."""
+        for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):  # it has just ended
+                for child in tasks.read_text("ascii").split():
+                    self._read(child)
+                    self._read_children(child)
 
     def _read(self, pid: str) -> None:
         try:

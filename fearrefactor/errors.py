@@ -22,7 +22,10 @@
     │   └── DiskFullError       "disk_full"       no room where something must be written
     ├── SandboxError            "no_sandbox"      what parses videos cannot be locked in here
     ├── WorkerLostError         "poison"          the process that handled the video died
+    │   ├── NodeLostError       "interrupted"     its machine is gone, or the way to it
     │   └── BlindModelError     "model_error"     its model does not see what is known to be there
+    ├── PacketsLostError        "interrupted"     what was rendered went with its machine
+    ├── HeadLostError           "internal"        the cluster's head: no row is to blame
     └── LeakError               "leak"            a thing that was masked is still recognised
 
 A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says what each one means.
@@ -162,10 +165,33 @@ class WorkerLostError(FearRefactorError):
     code = "poison"
 
 
+class NodeLostError(WorkerLostError):
+    """The process that handled a video went with its machine, or cannot be reached."""
+
+    code = "interrupted"
+
+
 class BlindModelError(WorkerLostError):
     """A model does not see what is known to be in a picture: its worker is of no use any more."""
 
     code = "model_error"
+
+
+class PacketsLostError(FearRefactorError):
+    """Rendered packets were on a machine that is gone; ``numbers``: which of those handed over."""
+
+    code = "interrupted"
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        super().__init__(f"the packets of {len(numbers)} rendered segments went with their machine")
+        self.numbers = numbers
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (PacketsLostError, (self.numbers,))
+
+
+class HeadLostError(FearRefactorError):
+    """The head of the cluster is gone, and with it everything but what is in the store."""
 
 
 class LeakError(FearRefactorError):
@@ -179,6 +205,7 @@ _KINDS: tuple[type[FearRefactorError], ...] = (
     UnsupportedError,
     LimitError,
     FidelityError,
+    SandboxError,
     DiskFullError,
     PolicyError,  # a picture that cannot be used is noticed where it is painted
 )

@@ -64,6 +64,7 @@ class FakeStages:
         self.card = CARD
         self.detect_settings = "fake"
         self.max_videos = 2
+        self.packet_room_bytes: int | None = None
         self.calls: list[tuple[str, str]] = []
         self.finished_with: list[tuple[list[Any], bool]] = []
         self.rendered: list[int] = []

@@ -7,7 +7,9 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from fearrefactor.errors import MediaError, ModelError
+import ray
+
+from fearrefactor.errors import BlindModelError, MediaError, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +23,9 @@ class Hand:
             raise ModelError(refuse)
         self._n_busy = 0
 
-    def card(self) -> None:
+    def node_id(self) -> str:
         """It is there."""
+        return str(ray.get_runtime_context().get_node_id())
 
     def pid(self) -> int:
         """Its process."""
@@ -44,6 +47,10 @@ class Hand:
         """By zero."""
         raise ZeroDivisionError
 
+    def go_blind(self) -> None:
+        """As a model that does not see its canary."""
+        raise BlindModelError("the model sees nothing")
+
     def die(self) -> None:
         """As the kernel kills when memory runs out."""
         os.kill(os.getpid(), signal.SIGKILL)
@@ -56,3 +63,11 @@ class LateHand(Hand):
         (folder / f"{os.getpid()}-{time.monotonic_ns()}").touch()
         n_asked = len(list(folder.iterdir()))
         super().__init__(f"not yet, {n_asked}" if n_asked <= n else None)
+
+
+class LostHand(Hand):
+    """Runs on a node that is not in the cluster any more."""
+
+    def node_id(self) -> str:
+        """Of no node that there is."""
+        return "0" * 56

@@ -1,6 +1,7 @@
 """A media child that a file has taken over: it does what it is told, which is nothing good.
 
-It begins as the real one does and is locked in just so; ``HostileChild`` is its parent's side.
+It begins as the real one does and is locked in just so; ``HostileChild`` is its parent's side, and
+``HostileProgram`` that of one which is no copy of a template.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fearrefactor.media.child_launch import start_program
 from fearrefactor.media.child_process import ChildProcess
 from fearrefactor.media.child_program import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fearrefactor.media.child_launch import Started
+    from fearrefactor.media.child_start import Order
     from fearrefactor.media.sandbox import Start
     from fearrefactor.media.wire import Message
 
@@ -42,6 +46,13 @@ class HostileChild(ChildProcess):
     def does(self, misdeed: str, *, allowed_s: float, **told: Any) -> Message:
         """The answer to a step that has ``allowed_s``."""
         return self._ask({"do": "misdeed", "name": misdeed, **told}, allowed_s=allowed_s)[0]
+
+
+class HostileProgram(HostileChild):
+    """Started as on a machine that has no templates."""
+
+    def _launch(self, order: Order) -> Started:
+        return start_program(self.program, order)
 
 
 def connect(port: int) -> None:
@@ -75,20 +86,20 @@ def fork() -> None:
         os._exit(0)
 
 
-def kill_parent() -> None:
-    os.kill(os.getppid(), signal.SIGTERM)
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGTERM)
 
 
-def trace_parent() -> None:
-    _call("ptrace", 16, os.getppid(), 0, 0)  # PTRACE_ATTACH
+def trace(pid: int) -> None:
+    _call("ptrace", 16, pid, 0, 0)  # PTRACE_ATTACH
+
+
+def outlive() -> None:
+    _call("prctl", 1, 0, 0, 0, 0)  # PR_SET_PDEATHSIG
 
 
 def read(path: str) -> int:
     return len(Path(path).read_bytes())
-
-
-def read_parents_environment() -> int:
-    return read(f"/proc/{os.getppid()}/environ")
 
 
 def write(path: str) -> None:
@@ -117,8 +128,8 @@ def raise_limit() -> None:
         raise PermissionError(errno.EPERM, str(error)) from error
 
 
-def limit_parent() -> None:
-    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (8, 8))
+def limit(pid: int) -> None:
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (8, 8))
 
 
 def many_files() -> None:
@@ -140,6 +151,15 @@ def open_files() -> list[str]:
         with contextlib.suppress(FileNotFoundError):
             held.append(os.readlink(f"/proc/self/fd/{descriptor}"))  # noqa: PTH115
     return held
+
+
+def chance() -> list[float]:
+    """What a program would draw that has not chosen a seed."""
+    import random
+
+    import numpy as np
+
+    return [random.random(), np.random.random()]  # noqa: NPY002 - its seed is the question
 
 
 def dumps() -> list[int]:

@@ -106,8 +106,9 @@ def assert_nothing_is_left(night: Night, folder: Path | None = None) -> None:
     assert list(store.unfinished(night.prefix)) == []
     if folder is None:
         return
-    wait_until(lambda: not _workers(folder), 20, f"still there: {_workers(folder)}")
-    left = [path for path in (folder / "tmp").rglob("fearrefactor-*") if path.is_file()]
+    wait_until(lambda: not _workers(folder), 20, lambda: f"still there: {_workers(folder)}")
+    scratch = (folder / "tmp").glob("fearrefactor-*")
+    left = [path for place in scratch for path in place.rglob("*") if path.is_file()]
     assert left == []
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fearrefactor.vision.segmenter import Segmenter
 
 
-def start_ray(address: str | None = None) -> None:
+def start_ray(address: str | None = None, store_mib: int = 128) -> None:
     """Two cores here, or the Ray at an address. One that this process is joined to stays.
 
     Its workers find the modules of the tests.
@@ -31,7 +31,7 @@ def start_ray(address: str | None = None) -> None:
         address="local",
         num_cpus=2,
         include_dashboard=False,
-        object_store_memory=128 << 20,
+        object_store_memory=store_mib << 20,
         log_to_driver=False,
         runtime_env=found,
     )
@@ -42,5 +42,5 @@ async def stub_stages(settings: JobSettings, segmenter: Segmenter, n_workers: in
     model = StubShipment(segmenter)
     pool = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_workers, 1)  # type: ignore[arg-type]
     pool.start()
-    card = await pool.call(lambda actor: actor.card.remote())
-    return RayStages(card, "stub", (pool, pool))
+    card = await pool.call(lambda actor: actor.card.remote(), 300)
+    return RayStages(card, "stub", (pool, pool), settings)

@@ -29,11 +29,13 @@ from fearrefactor.cli.run import run
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.core.ledger import RunState
 from fearrefactor.core.policy import Effect, Policy, Rule
-from fearrefactor.core.report import VideoReport
+from fearrefactor.core.report import ExitCode, VideoReport
 from fearrefactor.core.settings import CutSettings
+from fearrefactor.errors import StoppedError
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.ledger import read_events
 from fearrefactor.storage.locations import locate_prefix, open_store
@@ -43,7 +45,7 @@ from fearrefactor.storage.run_folder import RunFolder
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Container, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping, Sequence
 
     from fearrefactor.core.report import RunReport
     from fearrefactor.pipeline.stages import Stages
@@ -62,7 +64,8 @@ class Night:
     """The run ``run_id`` over ``rows`` into ``output``, a folder or ``s3://bucket/prefix/``.
 
     ``workers`` None does everything in the driver's process, else so many Ray actors do it, on the
-    Ray at ``ray_address`` or one of its own. ``job`` are fields of ``JobSettings``.
+    Ray at ``ray_address`` or one of its own. ``job`` are fields of ``JobSettings``. ``around``
+    puts something around those who do the steps.
     """
 
     output: str
@@ -74,6 +77,7 @@ class Night:
     ray_address: str | None = None
     s3: S3Settings = field(default_factory=S3Settings)
     job: Mapping[str, Any] = field(default_factory=dict)
+    around: Callable[[Stages], Stages] | None = None
 
     def store(self) -> ObjectStore:
         """Where its results go."""
@@ -88,6 +92,10 @@ class Night:
         """What the run leaves of itself."""
         return RunFolder(self.store(), self.prefix, self.run_id)
 
+    def surrounded(self, stages: Stages) -> Stages:
+        """With what is to be around them."""
+        return stages if self.around is None else self.around(stages)
+
     def again(self, run_id: str) -> Night:
         """The same rows once more, as another run."""
         return replace(self, run_id=run_id)
@@ -95,9 +103,12 @@ class Night:
     def run(self) -> tuple[RunReport, list[VideoReport]]:
         """Do it here; counts, and a report for each row in the order in which they ended."""
         reports: list[VideoReport] = []
+        return self.drive(reports.append), reports
+
+    def drive(self, on_report: Callable[[VideoReport], None]) -> RunReport:
+        """As ``run``, but nobody keeps the reports: for nights of many rows."""
         start = partial(_started, self)
-        report = run(self._settings(), self._environment(), Tally(), reports.append, start)
-        return report, reports
+        return run(self._settings(), self._environment(), Told(), on_report, start)
 
     def reports(self) -> list[VideoReport]:
         """What ``videos.parquet`` says."""
@@ -133,22 +144,33 @@ class Night:
         return Environment(nowhere, self.s3, is_ray_job=False, n_cores=1)
 
 
+class Told(Tally):
+    """A tally that keeps no reports."""
+
+    def did_video(self, report: VideoReport) -> None:
+        """It was counted elsewhere."""
+
+
 @contextlib.asynccontextmanager
 async def _started(night: Night, settings: RunSettings, _: Environment) -> AsyncIterator[Stages]:
     """The night's stages, with its model."""
     if night.workers is None:
         with (
-            tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
-            VideoWorker(settings.job, night.model, Path(folder)) as worker,
+            scratch_folder("inline") as folder,
+            VideoWorker(settings.job, night.model, folder) as worker,
         ):
-            yield InlineStages(worker, night.model.card, "stub")
+            yield night.surrounded(InlineStages(worker, night.model.card, "stub"))
         return
     from local_ray import start_ray, stub_stages
+
+    from fearrefactor.cluster.nodes import watched_head
 
     start_ray(night.ray_address)
     stages = await stub_stages(settings.job, night.model, night.workers)
     try:
-        yield stages
+        async with watched_head():
+            yield night.surrounded(stages)
+        await stages.close()
     finally:
         stages.stop()
 
@@ -163,6 +185,7 @@ class Driver:
         plan = folder / f"driver-{time.monotonic_ns()}.pickle"
         plan.write_bytes(pickle.dumps(night))
         marked = {MARKER: str(folder), "TMPDIR": str(self._scratch), "PYTHONPATH": str(_TESTS)}
+        marked["RAY_TMPDIR"] = tempfile.gettempdir()  # sockets of Ray have short names
         self.log = plan.with_suffix(".log")
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -171,6 +194,11 @@ class Driver:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+
+    def until(self, is_so: Callable[[], object], limit_s: float = 120) -> None:
+        """Wait while it is at work."""
+        wait_until(lambda: is_so() or self.process.poll() is not None, limit_s, self.said)
+        assert is_so(), self.said()
 
     def wait(self, limit_s: float = 300) -> int:
         """Its exit code, once it has ended."""
@@ -186,12 +214,16 @@ class Driver:
 
 
 def processes_of(folder: Path) -> dict[int, str]:
-    """Command lines by id of all living processes that drivers in ``folder`` have started."""
+    """Command lines by id of all living processes that drivers in ``folder`` have started.
+
+    Media processes have a clean environment: they are known by where they are.
+    """
     marker = os.fsencode(f"{MARKER}={folder}")
     found = {}
     for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone since, or not ours
-            if marker in (place / "environ").read_bytes().split(b"\0"):
+            is_marked = marker in (place / "environ").read_bytes().split(b"\0")
+            if is_marked or (place / "cwd").readlink().is_relative_to(folder):
                 line = (place / "cmdline").read_bytes().replace(b"\0", b" ")
                 found[int(place.name)] = line.decode("utf-8", "replace")
     return found
@@ -233,18 +265,26 @@ def rows_in(folder: Path, contents: Iterator[bytes] | Sequence[bytes]) -> list[d
     return rows
 
 
-def wait_until(is_so: Any, limit_s: float = 120, what: str = "it did not happen") -> None:
-    """Look every twentieth of a second."""
+def wait_until(
+    is_so: Callable[[], object],
+    limit_s: float = 120,
+    what: Callable[[], str] = lambda: "it did not happen",
+) -> None:
+    """Look every twentieth of a second; ``what`` explains where it does not come to be."""
     end = time.monotonic() + limit_s
     while not is_so():
-        assert time.monotonic() < end, what
+        assert time.monotonic() < end, what()
         time.sleep(0.05)
 
 
 def main(plan: str) -> int:
     """As a program: do the night of a pickled plan; the run's exit code."""
     night: Night = pickle.loads(Path(plan).read_bytes())  # noqa: S301 - written by Driver
-    report, reports = night.run()
+    try:
+        report, reports = night.run()
+    except StoppedError as error:
+        print(error)  # noqa: T201
+        return int(ExitCode.STOPPED)
     print(json.dumps([told.model_dump() for told in reports]))  # noqa: T201
     return int(report.exit_code)
 

@@ -89,11 +89,14 @@ class RayHead:
 
     def submit(self, *entrypoint: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         """``ray job submit --working-dir . -- …`` from the root of the project."""
+        return self.job("submit", "--working-dir", ".", "--", *entrypoint, timeout_s=timeout_s)
+
+    def job(self, what: str, *words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+        """``ray job WHAT WORDS…`` from the root of the project."""
         return subprocess.run(
             [
                 str(Path(sys.executable).parent / "ray"),
-                *("job", "submit", "--address", self.job_address, "--working-dir", "."),
-                *("--", *entrypoint),
+                *("job", what, "--address", self.job_address, *words),
             ],
             cwd=Path(__file__).resolve().parents[1],
             env=self._environment,
@@ -102,6 +105,12 @@ class RayHead:
             timeout=timeout_s,
             check=False,
         )
+
+    def kill(self) -> None:
+        """As a machine is lost: all of its processes at once."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def _is_ready(self) -> bool:
         jobs = urllib.request.Request(  # noqa: S310 - our own http

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fault_proxy import FaultProxy
 from invariants import (
     assert_a_rerun_does_nothing,
     assert_invariants,
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from fault_proxy import FaultProxy
     from s3_server import S3Server
 
     from fearrefactor.core.report import VideoReport

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,19 @@ class DecliningModel(LampFinder):
         return super().segment(frames) if is_well else self.then.segment(frames)
 
 
+@dataclass(frozen=True)
+class TouchyModel(LampFinder):
+    """As ``LampFinder``, but as ``then`` for frames among which is one with a blue lamp."""
+
+    then: Segmenter = field(kw_only=True)
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """As one or the other."""
+        answers = super().segment(frames)
+        is_touched = any(COLOURS.index("blue") in answer.class_ids for answer in answers)
+        return self.then.segment(frames) if is_touched else answers
+
+
 class MuteModel(LampFinder):
     """Does not answer at all."""
 
@@ -158,6 +172,18 @@ class DeadlyModel(LampFinder):
                 self.once.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         return answers
+
+
+@dataclass(frozen=True)
+class SlowModel(LampFinder):
+    """Takes ``pause_s`` seconds for each batch."""
+
+    pause_s: float = 0.1
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        """As ``LampFinder``, later."""
+        time.sleep(self.pause_s)
+        return super().segment(frames)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +14,7 @@ from fearrefactor.core.manifest import parse_row
 from fearrefactor.core.report import printable
 from fearrefactor.errors import FearRefactorError, ManifestError
 from fearrefactor.media.child import MediaChild
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.locations import locate
 from fearrefactor.vision.load import load_segmenter
 
@@ -89,8 +88,8 @@ def _index(uri: str, settings: RunSettings, environment: Environment) -> VideoIn
     place = locate(uri)
     with (
         environment.store(place.store_root).open(place.key) as file,
-        tempfile.TemporaryDirectory(prefix="fearrefactor-dry-") as folder,
-        MediaChild(file, Path(folder), settings.job.child) as child,
+        scratch_folder("dry") as folder,
+        MediaChild(file, folder, settings.job.child) as child,
     ):
         return child.index(settings.job.limits, settings.job.cut)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +12,7 @@ from fearrefactor.cli.environment import read_environment
 from fearrefactor.core.settings import CutSettings, Limits
 from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.media.child import MediaChild
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.locations import locate
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ def inspect(video: str, *, as_json: bool) -> None:
         raise InputError(f"there is no file {video}") from error
     with (
         file,
-        tempfile.TemporaryDirectory(prefix="fearrefactor-inspect-") as folder,
-        MediaChild(file, Path(folder)) as child,
+        scratch_folder("inspect") as folder,
+        MediaChild(file, folder) as child,
     ):
         # Cut at every point where it can be: each closed GOP is shown.
         index = child.index(Limits(), CutSettings(min_segment_frames=1))

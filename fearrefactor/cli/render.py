@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,10 +23,12 @@ from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.run import rendered_again
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.storage.report_log import read_reports
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Iterator
     from typing import Any
 
@@ -93,8 +93,8 @@ def render(
     policy = chosen_policy(environment, **wanted)
     written = output_of(from_run)
     destination = locate_prefix(output) if output is not None else written
-    with tempfile.TemporaryDirectory(prefix="fearrefactor-render-") as folder:
-        report = _fetch_report(from_run, environment, Path(folder))
+    with scratch_folder("render") as folder:
+        report = _fetch_report(from_run, environment, folder)
         elsewhere = written if destination != written else None
         settings = RunSettings(
             run_id=run_id or new_run_id(),

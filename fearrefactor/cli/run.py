@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import importlib.metadata
 import secrets
-import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import fearrefactor
@@ -19,7 +19,7 @@ from fearrefactor.cli.run_settings import Detector
 from fearrefactor.cli.staging import started
 from fearrefactor.cli.stopping import Stopping
 from fearrefactor.core.frozen import FrozenRows
-from fearrefactor.core.ledger import Begun, Taken
+from fearrefactor.core.ledger import Begun, Ended, Taken
 from fearrefactor.core.report import RunReport, printable
 from fearrefactor.errors import (
     FearRefactorError,
@@ -28,9 +28,13 @@ from fearrefactor.errors import (
     StoppedError,
     StoreError,
 )
+from fearrefactor.pipeline.admission import Admission
+from fearrefactor.pipeline.claims import StoreClaims
 from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import LedgerJournal
+from fearrefactor.pipeline.reconcile import settle
 from fearrefactor.pipeline.run import run_videos
+from fearrefactor.pipeline.scratch import swept_scratch
 from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver, read_parts
 from fearrefactor.storage.locations import locate
@@ -45,13 +49,13 @@ if TYPE_CHECKING:
     from fearrefactor.cli.environment import Environment
     from fearrefactor.cli.run_settings import PastDetector, RunSettings
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.pipeline.claims import Claims
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.pipeline.stages import Stages
     from fearrefactor.storage.ledger import Part
 
 #: Decides what a result is, beside the model and the settings.
 _VERSIONED = ("av", "openvino", "torch", "ultralytics")
-_SCRATCH = "fearrefactor-run-"
 
 Staging = Callable[["RunSettings", "Environment"], AbstractAsyncContextManager["Stages"]]
 
@@ -78,7 +82,7 @@ def run(
     output = environment.store(settings.job.output_root)
     folder = RunFolder(output, settings.job.output_prefix, settings.run_id)
     if folder.is_reported:
-        raise InputError(f"run {settings.run_id} is already there; choose another --run-id")
+        return _settled(folder)
     parts = list_parts(output, folder.ledger_prefix)
     frozen = _frozen(settings, folder, parts)
     driver = new_driver(parts)
@@ -93,9 +97,9 @@ def run(
         journal = LedgerJournal(writer, frozen)
         with (
             _watched(journal, settings.run_id),
-            tempfile.TemporaryDirectory(prefix=_SCRATCH) as scratch,
+            swept_scratch("run") as scratch,
         ):
-            path = Path(scratch) / "videos.parquet"
+            path = scratch / "videos.parquet"
             with ReportWriter(path) as reports:
 
                 def keep(video: VideoReport) -> None:
@@ -105,12 +109,33 @@ def run(
                     on_report(video)
 
                 stages = start(settings, environment)
-                asyncio.run(_run(settings, stages, progress, journal, keep, stopping=stopping))
+                claiming = partial(StoreClaims, folder, driver, parts)
+                asyncio.run(
+                    _run(
+                        settings,
+                        stages,
+                        progress,
+                        journal,
+                        keep,
+                        stopping=stopping,
+                        claiming=claiming,
+                    )
+                )
+            writer.flush()  # a report stands for a ledger that tells of every row
             folder.keep_report(path)
             journal.finished(report.outcomes)
     if not report.outcomes["failed"]:
         folder.keep_success(report.outcomes)
     return report
+
+
+def _settled(folder: RunFolder) -> RunReport:
+    """Of a run whose driver died between its report and ``_SUCCESS``; any other is over."""
+    if not folder.is_successful:
+        report = settle(folder, time.time(), give_up=False)
+        if not report.outcomes["failed"]:
+            return report
+    raise InputError(f"run {folder.run_id} is already there; choose another --run-id")
 
 
 def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> FrozenRows:
@@ -125,6 +150,8 @@ def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> 
             )
         if isinstance(event, Taken):
             frozen.add(event)
+        if isinstance(event, Ended):
+            frozen.end(event.report)
     return frozen
 
 
@@ -173,9 +200,10 @@ async def _run(
     on_report: Callable[[VideoReport], None],
     *,
     stopping: Stopping,
+    claiming: Callable[[Hands], Claims],
 ) -> None:
     async with starting as stages:
-        context = _set_out(settings, stages, progress, journal)
+        context = _set_out(settings, stages, progress, journal, claiming)
         if stages.max_videos > 1:  # a single process is busy itself, and leaves at once
             stopping.ask(context.hands)
         videos = settings.videos(context)
@@ -183,14 +211,27 @@ async def _run(
 
 
 def _set_out(
-    settings: RunSettings, stages: Stages, progress: Progress, journal: LedgerJournal
+    settings: RunSettings,
+    stages: Stages,
+    progress: Progress,
+    journal: LedgerJournal,
+    claiming: Callable[[Hands], Claims],
 ) -> RunContext:
     """What the rows share; from here on the ledger says that this driver does the run."""
     for name in settings.policy.classes:
         stages.card.class_id(name)  # better no run at all than a run in which every row fails
     _begin(settings, journal)
-    hands = Hands(stages.max_videos)
-    return RunContext(settings.job, stages, progress, versions(), journal, hands)
+    hands, admission = Hands(stages.max_videos), Admission(stages.packet_room_bytes)
+    return RunContext(
+        settings.job,
+        stages,
+        progress,
+        versions(),
+        journal,
+        hands,
+        admission,
+        claiming(hands),
+    )
 
 
 def new_run_id() -> str:

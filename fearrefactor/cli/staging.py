@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fearrefactor.cli.run_settings import Detector
 from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.pipeline.shown import shown
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.canary import watch
@@ -41,6 +40,7 @@ async def _inline(settings: RunSettings, environment: Environment) -> AsyncItera
     seer = settings.detector
     segmenter = None
     if isinstance(seer, Detector):
+        pictures = shown(seer.canary, seer.settings.long_side)
         loaded = load_segmenter(
             seer.file,
             seer.settings,
@@ -48,20 +48,20 @@ async def _inline(settings: RunSettings, environment: Environment) -> AsyncItera
             threads=environment.n_cores,
             cache=environment.cache,
         )
-        pictures = shown(seer.canary, seer.settings.long_side)
         segmenter = watch(loaded, seer.file.target, pictures)
         card, told = segmenter.card, repr(seer.settings)
     else:
         card, told = seer.card, seer.detect_settings
     with (
-        tempfile.TemporaryDirectory(prefix="fearrefactor-inline-") as folder,
-        VideoWorker(settings.job, segmenter, Path(folder)) as worker,
+        scratch_folder("inline") as folder,
+        VideoWorker(settings.job, segmenter, folder) as worker,
     ):
         yield InlineStages(worker, card, told)
 
 
 @contextlib.asynccontextmanager
 async def _on_actors(settings: RunSettings, cluster: ClusterSettings) -> AsyncIterator[Stages]:
+    from fearrefactor.cluster.nodes import watched_head
     from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
 
     connect(cluster)
@@ -73,7 +73,8 @@ async def _on_actors(settings: RunSettings, cluster: ClusterSettings) -> AsyncIt
             )
         else:
             actors = start_media(settings.job, seer.card, seer.detect_settings, cluster)
-        yield actors
-        actors.stop()
+        async with watched_head():
+            yield actors
+        await actors.close()
     finally:
         disconnect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 
@@ -38,7 +39,8 @@ def _seconds(_context: click.Context, option: click.Parameter, text: str) -> int
     help="Leave what is younger, in hours or days: 36h, 2d. A run may be using it.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
-def sweep(output: str, *, age_s: int, dry_run: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON.")
+def sweep(output: str, *, age_s: int, dry_run: bool, as_json: bool) -> None:
     """Remove what runs that died have left under an output.
 
     OUTPUT is what the runs were given: a folder or s3://bucket/prefix. Removed is what lies under
@@ -48,6 +50,10 @@ def sweep(output: str, *, age_s: int, dry_run: bool) -> None:
     place = locate_prefix(output)
     store = read_environment().store(place.store_root)
     swept = by_kind(sweep_store(store, place.key, time.time() - age_s, dry_run=dry_run))
+    if as_json:
+        removed = {one.kind: {"n": one.n, "bytes": one.size_bytes} for one in swept}
+        click.echo(json.dumps({"dry_run": dry_run, "removed": removed}))
+        return
     for one in swept:
         size = f", {one.size_bytes} bytes" if one.size_bytes else ""
         click.echo(f"{'would remove' if dry_run else 'removed'} {one.n} {one.kind}{size}")

@@ -1,14 +1,23 @@
-"""Actors that are handed out one call at a time, and replaced when they die."""
+"""Actors that are handed out one call at a time, and replaced when they die or do not answer."""
 
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
-from fearrefactor.errors import FearRefactorError, WorkerLostError
+from fearrefactor.cluster.nodes import why_gone
+from fearrefactor.errors import (
+    BlindModelError,
+    FearRefactorError,
+    NodeLostError,
+    WorkerLostError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,20 +29,22 @@ class ActorPool:
     """``n_actors`` actors made by ``create``, each of which takes ``slots`` calls at a time.
 
     Actors need not be there yet: each is handed out from the moment it has loaded its model, so
-    that a run starts with the first node of a cluster that still grows. Use one in the event loop
-    that it was started in.
+    that a run starts with the first node of a cluster that still grows, and waits for another one
+    when its nodes are lost. Use one in the event loop that it was started in.
     """
 
     def __init__(self, create: Callable[[], Any], n_actors: int, slots: int) -> None:
         self._create = create
         self._slots = slots
         self._n_actors = n_actors
-        self._free: asyncio.Queue[Any] = asyncio.Queue()
-        self._starting: set[asyncio.Task[None]] = set()
+        self._nodes: dict[Any, str] = {}  # by actor, of those that live
+        self._free: deque[Any] = deque()
+        self._waiting: list[tuple[int, int, asyncio.Future[Any]]] = []
+        self._order = itertools.count()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._n_starting = 0
         self._failed_starts = 0  # in a row
-        self._n_live = 0
-        self._dead: set[Any] = set()
+        self._hopeless: FearRefactorError | None = None
 
     @property
     def n_calls(self) -> int:
@@ -45,76 +56,151 @@ class ActorPool:
         for _ in range(self._n_actors):
             self._start_one()
 
-    async def call(self, step: Callable[[Any], Awaitable[_T]]) -> _T:
-        """Do one step on the next free actor.
+    async def call(
+        self, step: Callable[[Any], Awaitable[_T]], within_s: float, turn: int = 0
+    ) -> _T:
+        """Do one step on the next free actor; of calls that wait, the lowest ``turn`` is first.
+
+        An actor that takes longer than ``within_s`` is killed. A call that nobody waits for any
+        more keeps its actor until it has ended.
 
         Raises:
-            FearRefactorError: what the step raised there.
+            FearRefactorError: what the step raised there; also if no actor can be started.
             WorkerLostError: the actor died during the step; another one is being started.
+            NodeLostError: its node was lost, and the actor with it, or the way to them.
         """
-        actor = await self._next()
+        actor = await self._next(turn)
+        work = self._keep(self._do(actor, self._nodes[actor], step(actor), within_s))
+        return await asyncio.shield(work)
+
+    async def dismiss(self, last: Callable[[Any], Awaitable[object]], within_s: float) -> None:
+        """Have all actors that are free do one last step, if they can within so many seconds."""
+        free = set(self._free) & self._nodes.keys()
+        steps = [self._keep(_answer(last(actor))) for actor in free]
+        if steps:
+            await asyncio.wait(steps, timeout=within_s)
+        self._free.clear()
+
+    def stop(self) -> None:
+        """End all actors, also those that are at work."""
+        for task in self._tasks:
+            task.cancel()
+        for actor in self._nodes:
+            ray.kill(actor)
+        self._nodes.clear()
+
+    async def _do(self, actor: Any, node_id: str, step: Awaitable[_T], within_s: float) -> _T:
+        answer: asyncio.Future[_T] = asyncio.ensure_future(_answer(step))
         try:
-            return await step(actor)
-        except (ActorDiedError, ActorUnavailableError, RayActorError) as error:
+            await asyncio.wait({answer}, timeout=within_s)
+            if answer.done():
+                return answer.result()
             self._replace(actor)
-            raise WorkerLostError(f"the worker was lost: {_first_line(error)}") from error
+            raise WorkerLostError(
+                f"the worker did not answer within {within_s:.1f} s and was killed "
+                "(--patience allows more)"
+            )
         except RayTaskError as error:
             cause = error.cause
+            if isinstance(cause, BlindModelError):
+                self._replace(actor)
             if isinstance(cause, FearRefactorError):
                 raise cause from error
             raise
+        except RayError as error:  # no answer of the step's
+            self._replace(actor)
+            raise await _lost(node_id, error) from error
         finally:
-            if actor not in self._dead:
-                self._free.put_nowait(actor)
+            answer.cancel()
+            self._give(actor)
 
-    def stop(self) -> None:
-        """End all actors that are free."""
-        for task in self._starting:
-            task.cancel()
-        while not self._free.empty():
-            actor = self._free.get_nowait()
-            if not isinstance(actor, BaseException):
-                ray.kill(actor)
-
-    async def _next(self) -> Any:
+    async def _next(self, turn: int) -> Any:
         """A free actor; an error that keeps every actor from starting is raised here."""
         while True:
-            actor = await self._free.get()
-            if isinstance(actor, BaseException):
-                self._free.put_nowait(actor)
-                raise actor
-            if actor not in self._dead:
+            if self._hopeless is not None:
+                raise self._hopeless
+            actor = self._free.popleft() if self._free else await self._freed(turn)
+            if actor in self._nodes:
                 return actor
 
+    async def _freed(self, turn: int) -> Any:
+        freed = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (turn, next(self._order), freed))
+        try:
+            return await freed
+        except asyncio.CancelledError:
+            if freed.done() and not freed.cancelled():
+                self._give(freed.result())
+            raise
+
+    def _give(self, actor: Any) -> None:
+        """To whoever waits; an actor that is no more is given to nobody."""
+        if actor not in self._nodes:
+            return
+        while self._waiting:
+            _, _, freed = heapq.heappop(self._waiting)
+            if not freed.done():
+                freed.set_result(actor)
+                return
+        self._free.append(actor)
+
     def _replace(self, actor: Any) -> None:
-        if actor not in self._dead:
-            self._dead.add(actor)
-            self._n_live -= 1
+        if self._nodes.pop(actor, None) is not None:
             ray.kill(actor)
             self._start_one()
 
     def _start_one(self) -> None:
         self._n_starting += 1
-        task = asyncio.ensure_future(self._ready(self._create()))
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+        self._keep(self._ready(self._create()))
+
+    def _keep(self, work: Awaitable[_T]) -> asyncio.Future[_T]:
+        """Whoever waits for a task may go away; it goes on, and nobody misses its error."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: Any) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def _ready(self, actor: Any) -> None:
         try:
-            await actor.card.remote()
-        except (RayActorError, RayTaskError) as error:
+            node_id = await actor.node_id.remote()
+        except RayError as error:
             self._n_starting -= 1  # not by the set of tasks: two may end in one turn of the loop
             self._failed_starts += 1
             if self._failed_starts <= self._n_actors + 2:
                 self._start_one()
-            elif not self._n_live and not self._n_starting:  # this was the last hope
-                self._free.put_nowait(_start_error(error))
+            elif not self._nodes and not self._n_starting:  # this was the last hope
+                self._give_up(_start_error(error))
             return
         self._n_starting -= 1
         self._failed_starts = 0
-        self._n_live += 1
+        self._nodes[actor] = node_id
         for _ in range(self._slots):
-            self._free.put_nowait(actor)
+            self._give(actor)
+
+    def _give_up(self, error: FearRefactorError) -> None:
+        self._hopeless = error
+        for _, _, freed in self._waiting:
+            if not freed.done():
+                freed.set_exception(error)
+        self._waiting.clear()
+
+
+async def _answer(step: Awaitable[_T]) -> _T:
+    return await step
+
+
+async def _lost(node_id: str, error: RayError) -> WorkerLostError:
+    if isinstance(error, ActorUnavailableError):  # it may be well, but nobody can reach it
+        return NodeLostError(f"the worker cannot be reached: {_first_line(error)}")
+    why = await why_gone(node_id)
+    if why is not None:
+        return NodeLostError(f"the worker was lost: {why}")
+    return WorkerLostError(f"the worker was lost: {_first_line(error)}")
 
 
 def _start_error(error: Exception) -> FearRefactorError:

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ray
+from ray.exceptions import ObjectLostError
 
+from fearrefactor.errors import PacketsLostError
+from fearrefactor.pipeline.scratch import Scratch, sweep
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.batcher import DynamicBatcher
 from fearrefactor.vision.canary import Shown, Watched, watch
@@ -82,7 +85,8 @@ class Worker:
     """
 
     def __init__(self, settings: JobSettings, model: ModelShipment | None, slots: int) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-actor-")
+        sweep()  # what a worker that was killed on this machine has left
+        self._scratch = Scratch("actor")
         self._segmenter = model.load() if model is not None else None
         if self._segmenter is not None and slots > 1:
             max_batch = settings.batch * slots
@@ -91,11 +95,21 @@ class Worker:
             )
         self._free: queue.LifoQueue[VideoWorker] = queue.LifoQueue()
         for _ in range(slots):
-            self._free.put(VideoWorker(settings, self._segmenter, Path(self._folder.name)))
+            self._free.put(VideoWorker(settings, self._segmenter, self._scratch.path))
+
+    def close(self) -> None:
+        """End its media children and remove its files; nothing is asked of it afterwards."""
+        while not self._free.empty():
+            self._free.get_nowait().close()
+        self._scratch.close()
 
     def card(self) -> ModelCard | None:
         """Of its model, once that is loaded; None for a worker without one."""
         return self._segmenter.card if self._segmenter is not None else None
+
+    def node_id(self) -> str:
+        """Of the node that it runs on, once it has started."""
+        return str(ray.get_runtime_context().get_node_id())
 
     def survey(self, uri: str) -> Survey:
         """As ``VideoWorker.survey``."""
@@ -140,28 +154,35 @@ class Worker:
         rendered: Sequence[ray.ObjectRef[bytes]],
         frames: Sequence[int],
     ) -> tuple[Detections, float]:
-        """As ``VideoWorker.audit``; ``rendered`` holds the packets of the one segment."""
+        """As ``VideoWorker.audit``; ``rendered`` holds the packets of the one segment.
+
+        Raises:
+            PacketsLostError: they are gone.
+        """
         with self._worker() as worker:
-            path = worker.scratch / "audited.packets"
+            path = worker.hold("audited.packets", _packets(rendered))
             try:
-                path.write_bytes(ray.get(rendered[0]))
                 return worker.audit(source, task, path, frames)
             finally:
-                path.unlink(missing_ok=True)
+                path.unlink()
 
     def finish(
         self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
     ) -> Published:
-        """As ``VideoWorker.finish``; packets are fetched one segment at a time."""
+        """As ``VideoWorker.finish``; packets are fetched one segment at a time.
+
+        Raises:
+            PacketsLostError: some of them are gone.
+        """
         with self._worker() as worker:
-            paths = [worker.scratch / f"{number}.packets" for number in range(len(rendered))]
+            paths: list[Path] = []
             try:
-                for path, packets in zip(paths, rendered, strict=True):
-                    path.write_bytes(ray.get(packets))
+                for number, packets in enumerate(_packets(rendered)):
+                    paths.append(worker.hold(f"{number}.packets", [packets]))
                 return worker.finish(seen, paths, whole=whole)
             finally:
                 for path in paths:
-                    path.unlink(missing_ok=True)
+                    path.unlink()
 
     @contextmanager
     def _worker(self) -> Iterator[VideoWorker]:
@@ -170,3 +191,20 @@ class Worker:
             yield worker
         finally:
             self._free.put(worker)
+
+
+def _packets(rendered: Sequence[ray.ObjectRef[bytes]]) -> Iterator[bytes]:
+    """Those of one segment after the other; before it ends it knows all that are lost."""
+    lost: list[int] = []
+    why: ObjectLostError | None = None
+    for number, reference in enumerate(rendered):
+        try:
+            packets = ray.get(reference)
+        except ObjectLostError as error:
+            lost.append(number)
+            why = error
+        else:
+            if not lost:
+                yield packets
+    if lost:
+        raise PacketsLostError(tuple(lost)) from why

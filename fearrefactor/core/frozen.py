@@ -11,12 +11,18 @@ from fearrefactor.errors import InputError
 
 if TYPE_CHECKING:
     from fearrefactor.core.ledger import Taken
+    from fearrefactor.core.report import VideoReport
 
 
 class FrozenRows:
-    """Eight bytes for each row that an earlier driver of the same run has taken."""
+    """Eight bytes for each row that an earlier driver of the same run has taken.
+
+    ``poison``: by number, the reports of rows that have killed all who tried them. Nobody tries
+    them again in this run.
+    """
 
     def __init__(self) -> None:
+        self.poison: dict[int, VideoReport] = {}
         self._digests = array("Q")
 
     def add(self, taken: Taken) -> None:
@@ -25,6 +31,13 @@ class FrozenRows:
         if missing > 0:
             self._digests.extend([0] * missing)
         self._digests[taken.row] = _digest(taken)
+
+    def end(self, report: VideoReport) -> None:
+        """Remember the end to which a row came, if it stands."""
+        if report.code == "poison":
+            self.poison[report.row] = report
+        else:
+            self.poison.pop(report.row, None)
 
     def check(self, taken: Taken) -> None:
         """Hold a row against what it was.

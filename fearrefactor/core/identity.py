@@ -50,5 +50,10 @@ def video_key(row_key: str, work: str, suffix: str, outcome: Outcome = "masked")
     return f"{folder}/{row_key}.{work[:8]}{suffix}"
 
 
+def claim_key(row_key: str, work: str) -> str:
+    """Where claims of a work are, each with its number at the end."""
+    return f"claims/{row_key}.{work[:8]}."
+
+
 def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -59,11 +59,12 @@ class Named(_Event):
 
 
 class Lost(_Event):
-    """A process that had the row in hand died."""
+    """A process that had the row in hand died; ``counts`` against the row, or was not its fault."""
 
     kind: Literal["lost"] = "lost"
     row: int = Field(ge=1)
     reason: str
+    counts: bool = True
 
 
 class Ended(_Event):

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fearrefactor.core.detections import join
 from fearrefactor.media.jpeg_sequence import mux_jpegs
 from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from collections.abc import Iterator, Sequence
 
     from fearrefactor.core.canvas import Canvas
@@ -86,7 +86,7 @@ class Observer:
 @contextlib.contextmanager
 def observing(segmenter: Segmenter, progress: Progress) -> Iterator[Observer]:
     """An observer with a directory of its own, for the length of a ``with`` block."""
-    with tempfile.TemporaryDirectory(prefix="fearrefactor-evaluate-") as folder:
-        observer = Observer(segmenter, Path(folder), progress)
+    with scratch_folder("evaluate") as folder:
+        observer = Observer(segmenter, folder, progress)
         with contextlib.closing(observer):
             yield observer

@@ -17,8 +17,9 @@ import numpy as np
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
-from fearrefactor.errors import MediaError
+from fearrefactor.errors import FidelityError, MediaError
 from fearrefactor.media.child_process import ChildProcess
+from fearrefactor.media.verify import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -187,8 +188,12 @@ class MediaChild(ChildProcess):
         )
         return Path(self._folder.name) / Path(answer["name"]).name
 
-    def verify(self, result: Path, expected: Expected, limits: Limits) -> None:
-        """Hold a result, made by another child under ``scratch``, against source and plan."""
+    def verify(self, result: Path, expected: Expected, limits: Limits) -> Verified:
+        """Hold a result, made by another child under ``scratch``, against source and plan.
+
+        Raises:
+            FidelityError: it differs, or not every rendered frame was compared.
+        """
         index, regions = expected.index, expected.regions
         head = {
             "info": index.info.model_dump(mode="json"),
@@ -211,6 +216,15 @@ class MediaChild(ChildProcess):
             told = {frame: regions[frame] for frame in here if frame in regions}
             self._say({"do": "regions", "regions": regions_as_json(told)})
             answer, _ = self._hear()
+        verified = Verified(result, str(answer["sha256"]), int(answer["n_compared"]))
+        rendered = index.to_render(regions, whole=expected.whole)
+        n_rendered = int(index.gops.n_frames[rendered].sum())
+        if verified.n_compared < max(n_rendered, 1):
+            raise FidelityError(
+                f"expected at least {max(n_rendered, 1)} frames of the result compared, the "
+                f"verifier tells of {verified.n_compared}"
+            )
+        return verified
 
 
 def _pixels(task: SegmentTask) -> int:

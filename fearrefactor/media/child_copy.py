@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: A template loads its libraries first, from a disk that may be slow.
 _ANSWER_S: Final = 300.0
+#: It only has its children to kill.
+_END_S: Final = 2.0
 
 
 class Copy:
@@ -105,15 +107,21 @@ class _TemplateProcess:
             answer = json.loads(line)
             if "error" in answer:
                 raise WorkerLostError(f"no media process can be started: {answer['error']}")
+            life.settimeout(None)
+            (process,) = descriptors
             held.pop_all()
-        life.settimeout(None)
-        return Copy(answer["pid"], descriptors[0], life)
+        return Copy(answer["pid"], process, life)
 
     def close(self) -> str:
-        """End it, and all that it started; answers the last that it wrote."""
-        self.let_go()
+        """End it, and all that it started; answers the last that it wrote.
+
+        Another thread may be about to ask it, and must not meet another file under its number: the
+        socket is shut, and closed with the last that knows of it.
+        """
+        with contextlib.suppress(OSError):
+            self._requests.shutdown(socket.SHUT_RDWR)
         try:
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

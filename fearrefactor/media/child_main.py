@@ -23,6 +23,7 @@ from fearrefactor.errors import DiskFullError, FearRefactorError, LimitError, Me
 from fearrefactor.media.assemble import assemble
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
+from fearrefactor.media.ffmpeg_version import check_ffmpeg
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import as_written, render_segment
 from fearrefactor.media.rendered import rendered_frames
@@ -112,6 +113,7 @@ class Child:
         send(self._control, head, *buffers)
 
     def _start(self, head: Message, _: list[bytes]) -> None:
+        check_ffmpeg(av.library_versions)
         self._source = FedSource(self._feed, head["size"])
         confinement = self._begun.confinement
         self._say({"walls": confinement.walls, "missing": confinement.missing})
@@ -217,8 +219,8 @@ class Child:
             mode=head["mode"],
         )
         limits = Limits.model_validate(head["limits"])
-        verify(self._source, Path(head["result"]), expected, limits)
-        self._say({})
+        proof = verify(self._source, Path(head["result"]), expected, limits)
+        self._say({"sha256": proof.sha256, "n_compared": proof.n_compared})
 
     def _regions_of(self, segment: int) -> dict[int, tuple[Region, ...]]:
         """Ask the parent for its plan of one segment."""

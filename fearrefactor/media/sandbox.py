@@ -1,9 +1,9 @@
-"""How a media child locks itself in before it loads a decoder or sees a byte of a source.
+"""How a media child locks itself in before it sees a byte of a source.
 
 A file that takes over a decoder then holds a process without a network, without a capability,
 without a right to start a program or touch another process, that reads libraries and the scratch
 directory of its video and writes nothing but its own. Nothing here is undone later. Only the
-standard library is used: all of this must come before the first foreign one is loaded.
+standard library is used: where a child is a program of its own, no foreign one is loaded before.
 """
 
 from __future__ import annotations

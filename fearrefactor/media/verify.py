@@ -9,6 +9,7 @@ that should have been left out?
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -64,7 +65,20 @@ class Expected:
             raise ValueError(msg)
 
 
-def verify(source: Source, result: Path, expected: Expected, limits: Limits) -> None:
+@dataclass(frozen=True)
+class Verified:
+    """A result that was held against its source and its plan, and is what it should be.
+
+    ``verify`` makes them, and nothing else does: without one nothing is published. ``sha256`` is
+    that of the file at ``path`` as it was read; ``n_compared`` counts the pictures looked at.
+    """
+
+    path: Path
+    sha256: str
+    n_compared: int
+
+
+def verify(source: Source, result: Path, expected: Expected, limits: Limits) -> Verified:
     """Hold a result against its source and the plan.
 
     Raises:
@@ -89,7 +103,10 @@ def verify(source: Source, result: Path, expected: Expected, limits: Limits) -> 
         pictures = PictureCheck(
             index, found.tasks()[0], rendered, expected.regions, expected.checksums
         )
-        pictures.run(source, file, "full" if index.info.codec in REWRITTEN else expected.mode)
+        mode: VerifyMode = "full" if index.info.codec in REWRITTEN else expected.mode
+        n_compared = pictures.run(source, file, mode)
+        file.seek(0)
+        return Verified(result, hashlib.file_digest(file, "sha256").hexdigest(), n_compared)
 
 
 def _check_info(expected: VideoInfo, found: VideoInfo) -> None:

@@ -17,6 +17,7 @@ from fearrefactor.errors import FidelityError, MediaError
 from fearrefactor.media.decode import checksum, segment_frames
 from fearrefactor.media.likeness import check_picture, layers
 from fearrefactor.media.render import mask_frame
+from fearrefactor.media.verify_effects import prove_effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,14 +93,16 @@ class PictureCheck:
         self._is_rendered = np.repeat(rendered, index.gops.n_frames)
         self._regions = regions
         self._checksums = checksums
+        self._proven: set[str] = set()
 
-    def run(self, source: Source, result: Source, mode: VerifyMode) -> None:
-        """Decode what is to be decoded, in order.
+    def run(self, source: Source, result: Source, mode: VerifyMode) -> int:
+        """Decode what is to be decoded, in order; answers how many frames were compared.
 
         Raises:
             FidelityError: a frame is not what it should be.
             MediaError: the source cannot be decoded any more.
         """
+        n_compared = 0
         source_frames = self._source_frames(source)
         for stretch in stretches(self._index.gops, self._rendered, mode):
             for number, frame in self._result_frames(result, stretch):
@@ -110,6 +113,8 @@ class PictureCheck:
                         f"frame {number}, copied: expected the picture that was inspected "
                         f"(checksum {self._checksums[number]:08x}), got {checksum(frame):08x}"
                     )
+                n_compared += 1
+        return n_compared
 
     def _check_rendered(
         self, number: int, frame: VideoFrame, before: tuple[int, VideoFrame]
@@ -125,6 +130,10 @@ class PictureCheck:
         if frame.format.name != bare.format.name:  # an image whose codec has formats of its own
             frame = frame.reformat(format=bare.format.name, threads=1)
         check_picture(number, unmasked, planned, layers(frame))
+        for region in regions:
+            if region.effect.kind not in self._proven:
+                self._proven.add(region.effect.kind)
+                prove_effect(source, region, self._index.info)
 
     def _source_frames(self, source: Source) -> Iterator[tuple[int, VideoFrame]]:
         """All frames that were rendered, decoded in the same runs as when they were."""

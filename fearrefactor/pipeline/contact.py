@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from fearrefactor.core.letterbox import fit
 from fearrefactor.errors import AlreadyExistsError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.contact_sheet import contact_sheet
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.locations import locate, open_store
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def write_contact_sheet(report: VideoReport, settings: JobSettings) -> str:
     with (
         source,
         result,
-        tempfile.TemporaryDirectory(prefix="fearrefactor-sheet-") as folder,
-        MediaChild(source, Path(folder), settings.child) as before,
-        MediaChild(result, Path(folder), settings.child) as after,
+        scratch_folder("sheet") as folder,
+        MediaChild(source, folder, settings.child) as before,
+        MediaChild(result, folder, settings.child) as after,
     ):
         index = _index(before, settings)
         moments = _most_changed(

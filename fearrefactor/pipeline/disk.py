@@ -39,14 +39,14 @@ def wait_for_room(folder: Path, n_bytes: int, wait_s: float = WAIT_S) -> None:
 
 
 @contextlib.contextmanager
-def explained_disk() -> Iterator[None]:
-    """A disk without room, whoever comes upon it, becomes a ``DiskFullError``."""
+def explained_disk(folder: Path) -> Iterator[None]:
+    """A disk without room, whoever comes upon it in ``folder``, becomes a ``DiskFullError``."""
     try:
         yield
     except OSError as error:
         if not DiskFullError.is_meant_by(error):
             raise
-        where = f"{error.filename}: " if error.filename else ""
         raise DiskFullError(
-            f"{where}no room is left on the disk: {error.strerror or error}; {_ADVICE}"
+            f"{error.filename or folder}: no room is left on the disk: {error.strerror or error}; "
+            f"{_ADVICE}"
         ) from error

@@ -27,6 +27,7 @@ class InlineStages:
         self.card = card
         self.detect_settings = detect_settings
         self.max_videos = 1
+        self.packet_room_bytes: int | None = None
         self._worker = worker
 
     async def survey(self, uri: str) -> Survey:
@@ -54,9 +55,8 @@ class InlineStages:
     ) -> tuple[Path, float]:
         """A file of the segment's rendered packets, and seconds."""
         start = time.perf_counter()
-        path = self._worker.scratch / f"segment-{task.segment.index}.packets"
-        with path.open("wb") as file:
-            file.writelines(self._worker.render(source, task, regions, wanted))
+        packets = self._worker.render(source, task, regions, wanted)
+        path = self._worker.hold(f"segment-{task.segment.index}.packets", packets)
         return path, time.perf_counter() - start
 
     async def audit(

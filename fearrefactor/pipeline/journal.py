@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 class Journal(Protocol):
     """Called from one thread, and never waits."""
 
-    def taken(self, row: Row) -> None:
+    def taken(self, row: Row) -> VideoReport | None:
         """A row is taken in hand; nothing was done for it yet.
+
+        If there is a report, that is the end to which it came in this run, and it stands.
 
         Raises:
             InputError: when this run was begun, it was another row.
@@ -41,8 +43,8 @@ class Journal(Protocol):
         """By these names its result is found, once it is published."""
         ...
 
-    def lost(self, row: int, reason: str) -> None:
-        """A process that had it in hand died."""
+    def lost(self, row: int, reason: str, *, counts: bool) -> None:
+        """A process that had it in hand died; ``counts``: it may be the row's fault."""
         ...
 
     def all_taken(self, n_rows: int) -> None:
@@ -57,13 +59,13 @@ class Journal(Protocol):
 class NoJournal:
     """Nobody follows."""
 
-    def taken(self, row: Row) -> None:
+    def taken(self, row: Row) -> VideoReport | None:
         """Nothing is kept."""
 
     def named(self, row: int, row_key: str, work_id: str) -> None:
         """Nothing is kept."""
 
-    def lost(self, row: int, reason: str) -> None:
+    def lost(self, row: int, reason: str, *, counts: bool) -> None:
         """Nothing is kept."""
 
     def all_taken(self, n_rows: int) -> None:
@@ -104,7 +106,7 @@ class LedgerJournal:
         self.has_begun = True
         self._writer.flush()
 
-    def taken(self, row: Row) -> None:
+    def taken(self, row: Row) -> VideoReport | None:
         """See ``Journal``."""
         event = Taken(
             time_s=time.time(),
@@ -116,14 +118,15 @@ class LedgerJournal:
         )
         self._frozen.check(event)
         self._writer.add(event)
+        return self._frozen.poison.get(row.number)
 
     def named(self, row: int, row_key: str, work_id: str) -> None:
         """See ``Journal``."""
         self._writer.add(Named(time_s=time.time(), row=row, row_key=row_key, work_id=work_id))
 
-    def lost(self, row: int, reason: str) -> None:
+    def lost(self, row: int, reason: str, *, counts: bool) -> None:
         """See ``Journal``."""
-        self._writer.add(Lost(time_s=time.time(), row=row, reason=reason))
+        self._writer.add(Lost(time_s=time.time(), row=row, reason=reason, counts=counts))
 
     def counted(self, n_rows: int) -> None:
         """So many rows there are, most of which may not be taken yet. Any thread may say so."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from fearrefactor.core.identity import detections_key, frames_key
 from fearrefactor.errors import AlreadyExistsError, NotFoundError, StoreError
+from fearrefactor.pipeline.disk import explained_disk
 from fearrefactor.pipeline.job import Kept, Logged
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.detection_log import read_detections, read_model, write_detections
 from fearrefactor.storage.frame_log import read_frames, write_frames
 
@@ -147,14 +148,18 @@ class Logs:
     @contextlib.contextmanager
     def _whole(self, found: ObjectStat, sha256: str) -> Iterator[Path | None]:
         """A copy of an object as a file; None if its content is not what it should be."""
-        with tempfile.NamedTemporaryFile(suffix=".parquet") as copy:
+        with scratch_folder("log") as folder:
+            path = folder / "log.parquet"
             digest = hashlib.sha256()
-            with self.store.open(found.key, found) as reader:
+            with (
+                explained_disk(folder),
+                self.store.open(found.key, found) as reader,
+                path.open("wb") as copy,
+            ):
                 while piece := reader.read(_PIECE_BYTES):
                     digest.update(piece)
                     copy.write(piece)
-            copy.flush()
-            yield Path(copy.name) if digest.hexdigest() == sha256 else None
+            yield path if digest.hexdigest() == sha256 else None
 
 
 def sha256_of(path: Path) -> str:

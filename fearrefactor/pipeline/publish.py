@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from fearrefactor.core.identity import plan_key, video_key
 from fearrefactor.core.report import printable
-from fearrefactor.errors import AlreadyExistsError, NotFoundError, StoreError
+from fearrefactor.errors import AlreadyExistsError, FidelityError, NotFoundError, StoreError
 from fearrefactor.pipeline.job import Published
 from fearrefactor.pipeline.logs import Logs, sha256_of
 from fearrefactor.storage.plan_log import write_plan
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fearrefactor.core.report import Outcome
+    from fearrefactor.media.verify import Verified
     from fearrefactor.pipeline.job import Kept, Seen
     from fearrefactor.storage.objects import ObjectStat, ObjectStore
 
@@ -46,18 +47,25 @@ class Output:
                     return self._reused(found)
         return None
 
-    def publish(self, seen: Seen, result: Path) -> Published:
+    def publish(self, seen: Seen, verified: Verified) -> Published:
         """Upload logs and plan, then the video, all create-only: the video is the commit point.
 
         Raises:
+            FidelityError: the file is not the one that was verified.
             StoreError: the store does not take them.
         """
+        result, sha256 = verified.path, sha256_of(verified.path)
+        if sha256 != verified.sha256:
+            raise FidelityError(
+                f"expected the file that was verified, sha256 {verified.sha256[:12]}…, it has "
+                f"{sha256[:12]}… now"
+            )
         detections = seen.kept or self.logs.keep_detections(seen, result.parent)
         plan = self._keep_plan(seen, result.parent)
         told = {
             "work-id": seen.work_id,
             "source-sha256": seen.survey.sha256,
-            "sha256": sha256_of(result),
+            "sha256": sha256,
             "detections-key": detections.key,
             "detections-sha256": detections.sha256,
             "plan-key": plan.key,

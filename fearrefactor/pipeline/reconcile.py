@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fearrefactor.core.frozen import FrozenRows
@@ -13,6 +11,7 @@ from fearrefactor.core.report import RunReport, VideoReport
 from fearrefactor.errors import InputError, StoreError
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.publish import Output
+from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver, read_parts
 from fearrefactor.storage.report_log import ReportWriter, read_reports
 
@@ -81,8 +80,8 @@ def _check_over(run: RunFolder, state: RunState, now_s: float, *, give_up: bool)
 
 def _write(run: RunFolder, parts: Sequence[Part], state: RunState, n_ends: array[int]) -> RunReport:
     report = RunReport(run.run_id)
-    with tempfile.TemporaryDirectory(prefix="fearrefactor-reconcile-") as folder:
-        path = Path(folder) / "videos.parquet"
+    with scratch_folder("reconcile") as folder:
+        path = folder / "videos.parquet"
         settled = []
         with ReportWriter(path) as writer:
             for video, is_new in _reports(run, parts, state, n_ends):
@@ -161,8 +160,8 @@ def _settled(
 
 def _counted(run: RunFolder) -> RunReport:
     report = RunReport(run.run_id)
-    with tempfile.TemporaryDirectory(prefix="fearrefactor-reconcile-") as folder:
-        path = Path(folder) / "videos.parquet"
+    with scratch_folder("reconcile") as folder:
+        path = folder / "videos.parquet"
         run.fetch_report(path)
         for row in read_reports(path):
             report.add(VideoReport.model_validate(row))

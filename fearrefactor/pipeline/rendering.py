@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from fearrefactor.core.detections import concatenate
 from fearrefactor.core.verdict import review_reasons
-from fearrefactor.errors import FidelityError, LeakError, MediaError
+from fearrefactor.errors import FidelityError, LeakError, MediaError, PacketsLostError
+from fearrefactor.pipeline.admission import rendered_bytes
 from fearrefactor.pipeline.audit import render_without_leaks
 from fearrefactor.pipeline.retries import all_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.plan import MaskPlan
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
+    from fearrefactor.pipeline.audit import Masked
     from fearrefactor.pipeline.job import PinnedSource, Published, Seen
     from fearrefactor.pipeline.retries import Retries
     from fearrefactor.pipeline.stages import RunContext
@@ -44,6 +46,7 @@ class Rendering:
     ) -> None:
         self._policy = policy
         self._stages = context.stages
+        self._admission = context.admission
         self._progress = context.progress
         self._retries = retries
         self._watch = watch
@@ -57,12 +60,19 @@ class Rendering:
             LeakError: what is to be hidden is still recognised, and the policy says ``fail``.
         """
         try:
-            return await self._render_and_finish(seen, whole=False)
+            return await self._once_admitted(seen, whole=False)
         except FidelityError as error:
             if seen.survey.index.to_render(seen.plan.regions).all():
                 raise
             self._report["notes"].append(f"rendered whole: the splice was not faithful: {error}")
-        return await self._render_and_finish(seen, whole=True)
+        return await self._once_admitted(seen, whole=True)
+
+    async def _once_admitted(self, seen: Seen, *, whole: bool) -> Published:
+        """As soon as there is room for what will be rendered."""
+        index = seen.survey.index
+        n_bytes = rendered_bytes(index, index.to_render(seen.plan.regions, whole=whole))
+        async with self._admission.admitted(n_bytes):
+            return await self._render_and_finish(seen, whole=whole)
 
     async def _render_and_finish(self, seen: Seen, *, whole: bool) -> Published:
         index = seen.survey.index
@@ -93,10 +103,29 @@ class Rendering:
             if masked.still_found is not None:
                 reasons = (*reasons, masked.still_found)
             seen = replace(seen, plan=masked.plan, reasons=reasons)
-        packets = [segment for segment in masked.rendered if segment is not None]
-        return await self._retries.surviving(
-            lambda: self._stages.finish(seen, packets, whole=whole)
-        )
+        return await self._put_together(seen, masked, whole=whole)
+
+    async def _put_together(self, seen: Seen, masked: Masked, *, whole: bool) -> Published:
+        """Segments whose packets went with a machine meanwhile are rendered again."""
+        index = seen.survey.index
+        there = [
+            (task, packets)
+            for task, packets in zip(index.tasks(), masked.rendered, strict=True)
+            if packets is not None
+        ]
+        rendered = [packets for _, packets in there]
+        while True:
+            try:
+                return await self._retries.surviving(
+                    lambda: self._stages.finish(seen, rendered, whole=whole)
+                )
+            except PacketsLostError as error:
+                self._retries.survive(error)
+                lost = [there[number][0] for number in error.numbers]
+                source, plan = seen.survey.source, masked.plan
+                again = await self._render(source, lost, plan, [], index=index, whole=whole)
+                for number, (packets, _) in zip(error.numbers, again, strict=True):
+                    rendered[number] = packets
 
     async def _render(
         self,
@@ -120,7 +149,13 @@ class Rendering:
             self._watch.add({"render": seconds})
             self._progress.did_frames(int(task.gops.n_frames[wanted].sum()))
             frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
-            return packets, await self._audit(source, task, packets, frames)
+            self._progress.add_work(len(frames))
+            try:
+                return packets, await self._audit(source, task, packets, frames)
+            except PacketsLostError as error:
+                self._retries.survive(error)
+            self._progress.add_work(int(task.gops.n_frames[wanted].sum()) - len(frames))
+            return await one(task)
 
         n_frames = sum(int(task.gops.n_frames[rendered[task.segment.gops]].sum()) for task in tasks)
         self._progress.add_work(n_frames)
@@ -131,7 +166,6 @@ class Rendering:
     ) -> Detections:
         if not frames:
             return concatenate([])
-        self._progress.add_work(len(frames))
         found, seconds = await self._retries.surviving(
             lambda: self._stages.audit(source, task, packets, frames)
         )

@@ -4,47 +4,92 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from fearrefactor.core.report import printable
-from fearrefactor.errors import WorkerLostError
+from fearrefactor.errors import (
+    BlindModelError,
+    FearRefactorError,
+    NodeLostError,
+    PacketsLostError,
+    WorkerLostError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-_MAX_DEATHS = 3
+    from fearrefactor.core.manifest import Row
+    from fearrefactor.pipeline.journal import Journal
+
+#: Deaths in one and the same step: by then it is the video's fault.
+_MAX_DEATHS: Final = 3
+#: Deaths in all steps of a video together.
+_MAX_DEATHS_IN_ALL: Final = 12
+#: Losses that are not the video's fault; a night in which there are more is no night for it.
+_MAX_LOSSES: Final = 20
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
 class Retries:
-    """How often processes died over one video; after three deaths it is the video's fault.
+    """How often processes died over one video, and how often that was not its fault.
 
-    ``on_death`` is told of each, with the reason.
+    A process that dies may have died of the video. One whose node was lost has not, nor has one
+    whose model went blind. ``journal`` is told of each.
     """
 
-    def __init__(self, video_id: str, on_death: Callable[[str], None]) -> None:
-        self._video_id = video_id
-        self._on_death = on_death
-        self._deaths = 0
+    def __init__(self, row: Row, journal: Journal) -> None:
+        self._row = row
+        self._journal = journal
+        self._n_deaths = self._n_losses = 0
 
     async def surviving(self, step: Callable[[], Awaitable[_T]]) -> _T:
         """Do a step, again if need be.
 
         Raises:
-            WorkerLostError: processes that handled the video died three times.
+            WorkerLostError: three processes that did this step died, or twelve in all.
+            NodeLostError: twenty were lost for reasons of their own.
+            BlindModelError: three models went blind over this step.
         """
+        n_deaths = n_blind = 0
         while True:
             try:
                 return await step()
+            except NodeLostError as error:
+                self.survive(error)
+            except BlindModelError as error:
+                n_blind += 1
+                self.survive(error)
+                if n_blind == _MAX_DEATHS:
+                    raise
             except WorkerLostError as error:
-                self._deaths += 1
-                self._on_death(printable(str(error)))
-                _log.warning("video %s: %s", printable(self._video_id), printable(str(error)))
-                if self._deaths >= _MAX_DEATHS:
+                n_deaths += 1
+                self._n_deaths += 1
+                self._tell(error, counts=True)
+                if n_deaths == _MAX_DEATHS or self._n_deaths == _MAX_DEATHS_IN_ALL:
+                    n_died = n_deaths if n_deaths == _MAX_DEATHS else self._n_deaths
                     raise WorkerLostError(
-                        f"{self._deaths} processes that handled it died; the last: {error}"
+                        f"{n_died} processes that handled it died; the last: {error}"
                     ) from error
+
+    def survive(self, error: NodeLostError | BlindModelError | PacketsLostError) -> None:
+        """Something was lost that is not the video's fault; up to twenty times that is no matter.
+
+        Raises:
+            NodeLostError: it is the twentieth time.
+        """
+        self._n_losses += 1
+        self._tell(error, counts=False)
+        if self._n_losses == _MAX_LOSSES:
+            raise NodeLostError(
+                f"{_MAX_LOSSES} workers were lost under it through no fault of its own; "
+                f"the last: {error}"
+            ) from error
+
+    def _tell(self, error: FearRefactorError, *, counts: bool) -> None:
+        why = printable(str(error))
+        self._journal.lost(self._row.number, why, counts=counts)
+        _log.warning("video %s: %s", printable(self._row.id), why)
 
 
 async def all_of(steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:

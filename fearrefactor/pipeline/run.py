@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING
 
 from fearrefactor.core.manifest import Row, default_id, parse_row
+from fearrefactor.core.repeats import SeenRows
 from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.errors import FearRefactorError, ManifestError, StoppedError
 from fearrefactor.pipeline.video import VideoRun
@@ -51,8 +51,8 @@ async def run_videos(
             is_exhausted = True
         while in_hand.tasks and hands.stopping is None:
             await in_hand.change()
-        if in_hand.tasks:
-            await asyncio.wait(in_hand.tasks, timeout=grace_s)
+        if in_hand.working:
+            await asyncio.wait(in_hand.working, timeout=grace_s)
             in_hand.end_some()
         if in_hand.tasks or not is_exhausted:
             raise StoppedError(str(hands.stopping))
@@ -71,13 +71,22 @@ class _InHand:
         self._progress = progress
         self._on_report = on_report
 
+    @property
+    def working(self) -> set[asyncio.Task[VideoReport]]:
+        """Those that do not wait for somebody else."""
+        return {task for task in self.tasks if not self._hands.is_aside(task)}
+
     async def take(self, video: VideoRun) -> None:
         """Begin with one, and wait until there is room for another."""
-        task = asyncio.create_task(video.run())
+        task = asyncio.create_task(self._do(video))
         task.add_done_callback(lambda _: self._hands.wake())
         self.tasks.add(task)
         while not self._hands.has_room(len(self.tasks)) and self._hands.stopping is None:
             await self.change()
+
+    async def _do(self, video: VideoRun) -> VideoReport:
+        async with self._hands.place():
+            return await video.run()
 
     async def change(self) -> None:
         """Wait until something has changed, and tell of those that have ended."""
@@ -105,8 +114,12 @@ class _InHand:
 def requested(
     rows: Iterable[RawRow], policy_of: Callable[[Row], Policy], context: RunContext
 ) -> Iterator[VideoRun | VideoReport]:
-    """The videos that a manifest names; a row takes eight bytes, by which duplicates are known."""
-    seen: set[bytes] = set()
+    """The videos that a manifest names; a row takes sixteen bytes, by which it is known again.
+
+    A row that is repeated in all columns is done as any other: its result will be there. Two rows
+    that share an id and nothing else cannot both be done.
+    """
+    seen = SeenRows()
     n_rows = 0
     for raw in rows:
         n_rows += 1
@@ -115,7 +128,10 @@ def requested(
         except ManifestError as error:
             yield _refused(raw, error)
             continue
-        context.journal.taken(row)
+        ended = context.journal.taken(row)
+        if ended is not None:
+            yield ended
+            continue
         try:
             policy = policy_of(row)
         except FearRefactorError as error:
@@ -144,12 +160,11 @@ def rendered_again(
             )
         else:
             row = Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
-            context.journal.taken(row)
-            yield VideoRun(row, policy, context)
+            yield context.journal.taken(row) or VideoRun(row, policy, context)
     context.journal.all_taken(n_rows)
 
 
-def _row(raw: RawRow, seen: set[bytes]) -> Row:
+def _row(raw: RawRow, seen: SeenRows) -> Row:
     if raw.values is None:
         raise ManifestError(f"row {raw.number} cannot be read: {raw.error}")
     row = parse_row(raw.number, raw.values)
@@ -158,13 +173,12 @@ def _row(raw: RawRow, seen: set[bytes]) -> Row:
             f"row {raw.number}: {printable(row.uri)} is no Unicode text, which logs could hold; "
             "give the file another name"
         )
-    digest = hashlib.sha256(row.id.encode("utf-8", "surrogatepass")).digest()[:8]
-    if digest in seen:
+    if not seen.admits(row):
         raise ManifestError(
-            f"row {raw.number}: the id {row.id!r} stands in an earlier row; ids must differ",
+            f"row {raw.number}: the id {row.id!r} stands in an earlier row that says something "
+            "else; ids must differ",
             code="duplicate_id",
         )
-    seen.add(digest)
     return row
 
 

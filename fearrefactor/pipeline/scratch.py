@@ -38,9 +38,10 @@ class Scratch:
     """
 
     def __init__(self, purpose: str, parent: Path | None = None) -> None:
-        with explained_disk():
+        place = parent or Path(tempfile.gettempdir())
+        with explained_disk(place):
             try:
-                self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=parent))
+                self.path = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{purpose}-", dir=place))
             except OSError as error:
                 raise _not_made(error) from error
             try:
@@ -66,6 +67,20 @@ def scratch_folder(purpose: str) -> Iterator[Path]:
     """A scratch folder for the length of a ``with`` block."""
     with Scratch(purpose) as scratch:
         yield scratch.path
+
+
+@contextlib.contextmanager
+def swept_scratch(purpose: str) -> Iterator[Path]:
+    """As ``scratch_folder``; before and after it whatever dead processes have left is removed.
+
+    After it, because actors do not end by themselves: they are killed at the end of a run.
+    """
+    sweep()
+    try:
+        with Scratch(purpose) as scratch:
+            yield scratch.path
+    finally:
+        sweep()
 
 
 def sweep(parent: Path | None = None) -> int:

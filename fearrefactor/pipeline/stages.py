@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fearrefactor.pipeline.admission import Admission
+from fearrefactor.pipeline.claims import NoClaims
 from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import NoJournal
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.claims import Claims
     from fearrefactor.pipeline.job import (
         JobSettings,
         Logged,
@@ -28,6 +32,10 @@ if TYPE_CHECKING:
     )
     from fearrefactor.pipeline.journal import Journal
     from fearrefactor.pipeline.progress import Progress
+
+#: The number of the row that steps are done for; of steps that wait, those of the first row are
+#: done first, so that a driver that dies has few videos half done.
+TURN: ContextVar[int] = ContextVar("turn", default=0)
 
 
 class Stages(Protocol):
@@ -43,6 +51,11 @@ class Stages(Protocol):
     @property
     def max_videos(self) -> int:
         """At least 1."""
+        ...
+
+    @property
+    def packet_room_bytes(self) -> int | None:
+        """How much memory there is for all that ``render`` answered; None if it takes none."""
         ...
 
     async def survey(self, uri: str) -> Survey:
@@ -92,3 +105,5 @@ class RunContext:
     versions: Mapping[str, str]
     journal: Journal = field(default_factory=NoJournal)
     hands: Hands = field(default_factory=lambda: Hands(1))
+    admission: Admission = field(default_factory=Admission)
+    claims: Claims = field(default_factory=NoClaims)

@@ -20,6 +20,7 @@ from fearrefactor.errors import FearRefactorError, MediaError, SourceChangedErro
 from fearrefactor.pipeline.job import Seen
 from fearrefactor.pipeline.rendering import Rendering
 from fearrefactor.pipeline.retries import Retries, all_of
+from fearrefactor.pipeline.stages import TURN
 from fearrefactor.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.manifest import Row
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
-    from fearrefactor.pipeline.job import Logged, PinnedSource, Published
+    from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Survey
     from fearrefactor.pipeline.stages import RunContext
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class VideoRun:
         self._stages = stages = context.stages
         self._progress = context.progress
         self._watch = Stopwatch()
-        self._retries = Retries(row.id, lambda why: context.journal.lost(row.number, why))
+        self._retries = Retries(row, context.journal)
         self._report: dict[str, Any] = {
             "row": row.number,
             "id": row.id,
@@ -66,6 +67,7 @@ class VideoRun:
 
     async def run(self) -> VideoReport:
         """The row's report; every way to fail ends in one too."""
+        TURN.set(self._row.number)
         try:
             published = await self._run()
         except FearRefactorError as error:
@@ -107,6 +109,16 @@ class VideoRun:
         there = await self._find(detect)
         if there is not None:
             return there
+        wanted = self._work_id(detect, self._settings.audit or "sampled")
+        claimed = self._context.claims.held(
+            (self._row.key, wanted), self._row.number, lambda: self._find(detect)
+        )
+        async with claimed as there:
+            return there or await self._make(survey, detect)
+
+    async def _make(self, survey: Survey, detect: str) -> Published:
+        """What nobody has done yet."""
+        index = survey.index
         logged = await self._logged(detect, index)
         work = self._audited(detect, self._settings.audit or ("none" if logged else "sampled"))
         self._context.journal.named(self._row.number, self._row.key, work)
@@ -150,10 +162,13 @@ class VideoRun:
 
     def _audited(self, detect: str, mode: AuditMode) -> str:
         """The id of this work if it is audited so, which the report is told."""
-        settings = f"{self._settings.render.model_dump_json()} audit {mode}"
-        work = identity.work_id(detect, self._policy.digest(), settings)
+        work = self._work_id(detect, mode)
         self._report |= {"work_id": work, "audit": mode}
         return work
+
+    def _work_id(self, detect: str, mode: AuditMode) -> str:
+        settings = f"{self._settings.render.model_dump_json()} audit {mode}"
+        return identity.work_id(detect, self._policy.digest(), settings)
 
     async def _logged(self, detect_id: str, index: VideoIndex) -> Logged | None:
         """What an earlier run saw in the very same frames."""

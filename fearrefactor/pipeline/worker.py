@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from fearrefactor.errors import DamagedReadError, ModelError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.verify import Expected
 from fearrefactor.pipeline.audit import RenderedFrames
 from fearrefactor.pipeline.detect import detect_segment
+from fearrefactor.pipeline.disk import WAIT_S, explained_disk, wait_for_room
 from fearrefactor.pipeline.job import PinnedSource, Published, Survey
 from fearrefactor.pipeline.logs import Logs
 from fearrefactor.pipeline.publish import Output
@@ -21,7 +23,7 @@ from fearrefactor.storage.first_reading import read_first
 from fearrefactor.storage.locations import check_under, locate, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import JobSettings, Logged, Seen
-    from fearrefactor.storage.objects import ObjectStore
     from fearrefactor.storage.reader import ObjectReader
     from fearrefactor.vision.segmenter import Segmenter
 
@@ -39,18 +40,23 @@ class VideoWorker:
     """Does steps of videos, one at a time, with a media child for each video.
 
     The child stays for as long as steps of the same video come; it never sees a second one.
+    ``scratch`` is a folder that is removed when this process is killed, too (see ``Scratch``).
     """
+
+    #: How long to wait for room on the disk.
+    room_wait_s: ClassVar[float] = WAIT_S
 
     def __init__(self, settings: JobSettings, segmenter: Segmenter | None, scratch: Path) -> None:
         self._settings = settings
         self._segmenter = segmenter
-        self._folder = tempfile.TemporaryDirectory(prefix="fearrefactor-", dir=scratch)
-        self._output = Output(open_store(settings.output_root, settings.s3), settings.output_prefix)
+        with explained_disk(scratch):
+            self._folder = tempfile.TemporaryDirectory(prefix="video-", dir=scratch)
+        # Boto3 takes a tenth of a second to make a client, and most rows name the same bucket.
+        self._store = lru_cache(maxsize=8)(partial(open_store, settings=settings.s3))
+        self._output = Output(self._store(settings.output_root), settings.output_prefix)
         place = settings.logs
         self._logs = (
-            self._output.logs
-            if place is None
-            else Logs(open_store(place.store_root, settings.s3), place.key)
+            self._output.logs if place is None else Logs(self._store(place.store_root), place.key)
         )
         self._child: MediaChild | None = None
         self._child_of: PinnedSource | None = None
@@ -80,7 +86,7 @@ class VideoWorker:
         """
         place = locate(uri)
         check_under(place, uri, self._settings.sources_under)
-        store = open_store(place.store_root, self._settings.s3)
+        store = self._store(place.store_root)
         source = PinnedSource(uri, place.store_root, store.stat(place.key))
         n_bytes = source.stat.size_bytes
         self._settings.limits.check("bytes", n_bytes, f"{n_bytes} bytes")  # before any is read
@@ -139,6 +145,23 @@ class VideoWorker:
             found = detect_segment(again, task, self._segmenter, self._settings.batch)
         return found, watch.seconds()["audit"]
 
+    def hold(self, name: str, packets: Iterable[bytes]) -> Path:
+        """Write packed packets, which come in pieces, into a file ``name`` in ``scratch``.
+
+        Raises:
+            DiskFullError: there is no room for them; nothing is left of the file.
+        """
+        path = self.scratch / name
+        try:
+            with explained_disk(self.scratch), path.open("wb") as file:
+                for piece in packets:
+                    wait_for_room(self.scratch, len(piece), self.room_wait_s)
+                    file.write(piece)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path
+
     def finish(self, seen: Seen, rendered: Sequence[Path], *, whole: bool) -> Published:
         """Put a result together, have it verified by another process, publish it.
 
@@ -147,12 +170,19 @@ class VideoWorker:
 
         Raises:
             FidelityError: the result is not what it should be; nothing was published.
+            DiskFullError: there is no room for it.
         """
         source, index = seen.survey.source, seen.survey.index
         settings = self._settings
         wanted = index.to_render(seen.plan.regions, whole=whole)
         watch = Stopwatch()
-        with tempfile.TemporaryDirectory(prefix="result-", dir=self.scratch) as folder:
+        n_copied = source.stat.size_bytes - int(index.gops.n_bytes[wanted].sum())
+        n_bytes = n_copied + sum(path.stat().st_size for path in rendered)
+        wait_for_room(self.scratch, n_bytes, self.room_wait_s)
+        with (
+            explained_disk(self.scratch),
+            tempfile.TemporaryDirectory(prefix="result-", dir=self.scratch) as folder,
+        ):
             with watch.stage("assemble"), self._working_on(source) as child:
                 made = child.assemble(index, rendered, wanted, settings.render, seen.keep_tags)
                 result = made.rename(Path(folder) / made.name)
@@ -169,15 +199,15 @@ class VideoWorker:
                     whole=whole,
                     mode=settings.verify,
                 )
-                verifier.verify(result, expected, settings.limits)
+                verified = verifier.verify(result, expected, settings.limits)
             with watch.stage("publish"):
-                published = self._output.publish(seen, result)
+                published = self._output.publish(seen, verified)
         return replace(published, seconds=watch.seconds())
 
     def _look(self, source: PinnedSource) -> Survey:
         watch = Stopwatch()
         with watch.stage("checksum"):
-            first = read_first(self._store_of(source), source.stat)
+            first = read_first(self._store(source.store_root), source.stat)
         pinned = replace(source, sums=first.sums)
         with watch.stage("index"), self._working_on(pinned) as child:
             index = child.index(self._settings.limits, self._settings.cut)
@@ -188,7 +218,8 @@ class VideoWorker:
         """The child of this source; after any error a child is not used again."""
         if self._child is None or self._child_of != source:
             self._drop_child()
-            self._child = MediaChild(self._open(source), self.scratch, self._settings.child)
+            with explained_disk(self.scratch):
+                self._child = MediaChild(self._open(source), self.scratch, self._settings.child)
             self._child_of = source
         try:
             yield self._child
@@ -197,10 +228,8 @@ class VideoWorker:
             raise
 
     def _open(self, source: PinnedSource) -> ObjectReader:
-        return self._store_of(source).open(source.stat.key, source.stat, source.sums)
-
-    def _store_of(self, source: PinnedSource) -> ObjectStore:
-        return open_store(source.store_root, self._settings.s3)
+        store = self._store(source.store_root)
+        return store.open(source.stat.key, source.stat, source.sums)
 
     def _drop_child(self) -> None:
         if self._child is not None:

@@ -21,6 +21,7 @@ from fearrefactor.storage.objects import ObjectStat, Unfinished, opened, with_at
 from fearrefactor.storage.reader import ObjectReader
 from fearrefactor.storage.sidecars import (
     META_FOLDER,
+    drop_sidecar,
     drop_sidecars,
     read_sidecar,
     sync_folder,
@@ -110,9 +111,10 @@ class FolderStore:
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""
         path = self._path(key)
-        with _explained(path):
-            path.unlink(missing_ok=True)
-            shutil.rmtree(path.parent / META_FOLDER / path.name, ignore_errors=True)
+        with contextlib.suppress(NotFoundError), _explained(path):
+            found = path.stat()
+            path.unlink()
+            drop_sidecar(path, found)
 
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """See ``ObjectStore``: files that have not become objects."""

@@ -56,11 +56,16 @@ class RunFolder:
         Raises:
             StoreError: the store does not say.
         """
-        try:
-            self.store.stat(self.report_key)
-        except NotFoundError:
-            return False
-        return True
+        return self._has(self.report_key)
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether ``_SUCCESS`` is there.
+
+        Raises:
+            StoreError: the store does not say.
+        """
+        return self._has(self.success_key)
 
     def fetch_report(self, path: Path) -> None:
         """Copy the report to a file.
@@ -91,6 +96,13 @@ class RunFolder:
         told = {"run_id": self.run_id, "rows": sum(counts.values()), "outcomes": dict(counts)}
         with contextlib.suppress(AlreadyExistsError):
             self.store.create(self.success_key, json.dumps(told).encode() + b"\n", {})
+
+    def _has(self, key: str) -> bool:
+        try:
+            self.store.stat(key)
+        except NotFoundError:
+            return False
+        return True
 
     @property
     def _prefix(self) -> str:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import random
-import time
+import zlib
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fearrefactor.errors import SourceChangedError, StoreError
+from fearrefactor.errors import SourceChangedError
 from fearrefactor.storage.objects import ObjectStat, Unfinished, opened, with_attempt
 from fearrefactor.storage.reader import ObjectReader
+from fearrefactor.storage.s3_client import S3Client
 from fearrefactor.storage.s3_create import CreateOnlyWrite
-from fearrefactor.storage.s3_errors import CALL_ERRORS, code, explain, is_passing, status
+from fearrefactor.storage.s3_errors import CALL_ERRORS, code, explain, status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ class S3Settings:
     region: str | None = None
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
-    tries: int = 8
+    tries: int = 10
     bucket_owner: str | None = None
 
     def pauses_s(self) -> Iterator[float]:
@@ -53,9 +53,7 @@ class S3Store:
     def __init__(self, bucket: str, settings: S3Settings) -> None:
         self.bucket = bucket
         self.settings = settings
-        # botocore repeats what may be repeated. The two requests whose outcome must be looked at
-        # after a lost reply (a conditional write, a body that was cut) are repeated here.
-        self._client, self._once = _clients(settings)
+        self._client = S3Client(settings)
 
     def uri(self, key: str) -> str:
         """``s3://bucket/key``."""
@@ -64,7 +62,9 @@ class S3Store:
     def stat(self, key: str) -> ObjectStat:
         """See ``ObjectStore``."""
         try:
-            reply = self._client.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED")
+            reply = self._client.ask(
+                "head_object", Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"
+            )
         except CALL_ERRORS as error:
             raise explain(error, self.uri(key), "HeadObject") from error
         metadata = {name.lower(): value for name, value in reply["Metadata"].items()}
@@ -88,15 +88,15 @@ class S3Store:
 
     def create(self, key: str, source: bytes | Path, metadata: Mapping[str, str]) -> None:
         """See ``ObjectStore``; from 16 MiB on in parts, of which one is held at a time."""
-        write = CreateOnlyWrite(self._client, self._once, self.bucket, key, with_attempt(metadata))
+        write = CreateOnlyWrite(self._client, self.bucket, key, with_attempt(metadata))
         with opened(source) as (body, size_bytes):
             write.run(body, size_bytes, self.settings.pauses_s())
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """See ``ObjectStore``; asks for a page when the one before is used up."""
-        pages = self._client.get_paginator("list_objects_v2")
+        asked = {"Bucket": self.bucket, "Prefix": prefix}
         try:
-            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in self._client.pages("list_objects_v2", _next_objects, **asked):
                 for entry in page.get("Contents", []):
                     yield ObjectStat(
                         entry["Key"],
@@ -110,15 +110,15 @@ class S3Store:
     def delete(self, key: str) -> None:
         """See ``ObjectStore``."""
         try:
-            self._client.delete_object(Bucket=self.bucket, Key=key)
+            self._client.ask("delete_object", Bucket=self.bucket, Key=key)
         except CALL_ERRORS as error:
             raise explain(error, self.uri(key), "DeleteObject") from error
 
     def unfinished(self, prefix: str) -> Iterator[Unfinished]:
         """See ``ObjectStore``: uploads in parts; how much of one is there S3 does not list."""
-        pages = self._client.get_paginator("list_multipart_uploads")
+        asked = {"Bucket": self.bucket, "Prefix": prefix}
         try:
-            for page in pages.paginate(Bucket=self.bucket, Prefix=prefix):
+            for page in self._client.pages("list_multipart_uploads", _next_uploads, **asked):
                 for entry in page.get("Uploads", []):
                     begun_s = entry["Initiated"].timestamp()
                     yield Unfinished(entry["Key"], entry["UploadId"], begun_s)
@@ -128,8 +128,11 @@ class S3Store:
     def abandon(self, unfinished: Unfinished) -> None:
         """See ``ObjectStore``."""
         try:
-            self._client.abort_multipart_upload(
-                Bucket=self.bucket, Key=unfinished.key, UploadId=unfinished.token
+            self._client.ask(
+                "abort_multipart_upload",
+                Bucket=self.bucket,
+                Key=unfinished.key,
+                UploadId=unfinished.token,
             )
         except CALL_ERRORS as error:
             if code(error) != "NoSuchUpload":
@@ -139,27 +142,15 @@ class S3Store:
     def _fetch(self, pinned: ObjectStat, offset: int, length: int) -> bytes:
         """Exactly ``length`` bytes of the pinned version, tried again while the trouble passes."""
         uri = self.uri(pinned.key)
-        failed: Exception | None = None
-        for pause_s in self.settings.pauses_s():
-            time.sleep(pause_s)
-            try:
-                data = self._fetch_once(pinned, offset, length)
-            except (*CALL_ERRORS, OSError) as error:
-                if status(error) in {404, 412, 416}:
-                    raise _changed(uri, pinned) from error
-                if not is_passing(error):
-                    raise explain(error, uri, "GetObject") from error
-                failed = error
-            else:
-                if len(data) == length:
-                    return data
-                failed = OSError(f"expected {length} B at {offset}, got {len(data)} B")
-        if failed is None:
-            failed = OSError("no try was allowed")
-        raise explain(failed, uri, "GetObject") from failed
+        try:
+            return self._client.patiently(lambda: self._fetch_once(pinned, offset, length))
+        except (*CALL_ERRORS, OSError) as error:
+            if status(error) in {404, 412, 416}:
+                raise _changed(uri, pinned) from error
+            raise explain(error, uri, "GetObject") from error
 
     def _fetch_once(self, pinned: ObjectStat, offset: int, length: int) -> bytes:
-        reply = self._once.get_object(
+        reply = self._client.once.get_object(
             Bucket=self.bucket,
             Key=pinned.key,
             Range=f"bytes={offset}-{offset + length - 1}",
@@ -170,10 +161,15 @@ class S3Store:
                 raise _changed(self.uri(pinned.key), pinned)
             if reply["ContentLength"] != length:  # a server that ignores Range sends everything
                 raise OSError(f"expected {length} B at {offset}, got {reply['ContentLength']} B")
-            return bytes(body.read())
+            data = bytes(body.read())
+        if len(data) != length:
+            raise OSError(f"expected {length} B at {offset}, got {len(data)} B")
+        if length == pinned.size_bytes and pinned.crc32 not in {None, zlib.crc32(data)}:
+            raise OSError(f"expected the CRC-32 {pinned.crc32:08x}, got {zlib.crc32(data):08x}")
+        return data
 
 
-def _crc32_of_whole(reply: dict[str, Any]) -> int | None:
+def _crc32_of_whole(reply: Mapping[str, Any]) -> int | None:
     """The checksum of an object's content. One that came in parts may have one of checksums."""
     told = reply.get("ChecksumCRC32")
     came_whole = "-" not in reply["ETag"] and "-" not in (told or "")
@@ -185,40 +181,18 @@ def _crc32_of_whole(reply: dict[str, Any]) -> int | None:
     return int.from_bytes(base64.b64decode(told), "big")
 
 
+def _next_objects(page: Mapping[str, Any]) -> dict[str, str]:
+    return {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _next_uploads(page: Mapping[str, Any]) -> dict[str, str]:
+    if "NextKeyMarker" not in page:  # SeaweedFS says that there are more, and not where
+        return {}
+    return {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+
 def _changed(uri: str, pinned: ObjectStat) -> SourceChangedError:
     return SourceChangedError(
         f"{uri} is no longer the object that was pinned ({pinned.etag}): it was overwritten or "
         "removed"
     )
-
-
-def _clients(settings: S3Settings) -> tuple[Any, Any]:
-    import boto3
-    from botocore.config import Config
-
-    try:
-        session = boto3.session.Session(region_name=settings.region)
-        clients = tuple(
-            session.client(
-                "s3",
-                endpoint_url=settings.endpoint_url,
-                config=Config(
-                    connect_timeout=settings.connect_timeout_s,
-                    read_timeout=settings.read_timeout_s,
-                    retries={"mode": "standard", "total_max_attempts": tries},
-                    max_pool_connections=32,
-                ),
-            )
-            for tries in (settings.tries, 1)
-        )
-    except (*CALL_ERRORS, ValueError) as error:
-        raise StoreError(f"S3 cannot be used at {settings.endpoint_url}: {error}") from error
-    for client in clients:
-        if settings.bucket_owner is not None:
-            client.meta.events.register("before-call.s3", partial(_name_owner, settings))
-    return clients
-
-
-def _name_owner(settings: S3Settings, params: dict[str, Any], **_: object) -> None:
-    """What boto3 does with ``ExpectedBucketOwner``, for every request that there will ever be."""
-    params["headers"]["x-amz-expected-bucket-owner"] = settings.bucket_owner

@@ -11,7 +11,7 @@ import contextlib
 import time
 import zlib
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from fearrefactor.errors import AlreadyExistsError, StoreError
 from fearrefactor.storage.objects import ATTEMPT
@@ -19,6 +19,8 @@ from fearrefactor.storage.s3_errors import CALL_ERRORS, code, explain, is_passin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from fearrefactor.storage.s3_client import S3Client
 
 #: Objects of this size and more go in parts of at least this size.
 PART_BYTES = 16 << 20
@@ -31,13 +33,12 @@ _SETTLE_S = 0.25
 
 @dataclass(frozen=True)
 class CreateOnlyWrite:
-    """One object on its way. ``client`` retries by itself, ``once`` never does.
+    """One object on its way.
 
     ``metadata`` holds the attempt that tells our object from another's.
     """
 
-    client: Any
-    once: Any
+    client: S3Client
     bucket: str
     key: str
     metadata: dict[str, str]
@@ -76,7 +77,7 @@ class CreateOnlyWrite:
     def _is_ours(self) -> bool:
         """Whether the object is there by our own hand; False also when nobody can tell yet."""
         try:
-            found = self.once.head_object(Bucket=self.bucket, Key=self.key)
+            found = self.client.once.head_object(Bucket=self.bucket, Key=self.key)
         except CALL_ERRORS as error:
             if status(error) == 404 or is_passing(error):
                 return False
@@ -88,7 +89,7 @@ class CreateOnlyWrite:
 
     def _write(self, body: IO[bytes], size_bytes: int) -> None:
         if size_bytes < PART_BYTES:
-            self.once.put_object(
+            self.client.once.put_object(
                 Bucket=self.bucket,
                 Key=self.key,
                 Body=_read(body, size_bytes, self.uri),
@@ -105,7 +106,7 @@ class CreateOnlyWrite:
                 for number, data in enumerate(_parts(body, size_bytes, self.uri), start=1)
             ]
             try:
-                self.once.complete_multipart_upload(
+                self.client.once.complete_multipart_upload(
                     Bucket=self.bucket,
                     Key=self.key,
                     UploadId=upload_id,
@@ -126,7 +127,7 @@ class CreateOnlyWrite:
         """An open upload, aborted when anything goes wrong with it."""
         named = {"Bucket": self.bucket, "Key": self.key}
         try:
-            begun = self.client.create_multipart_upload(**named, Metadata=self.metadata)
+            begun = self.client.ask("create_multipart_upload", **named, Metadata=self.metadata)
         except CALL_ERRORS as error:
             raise explain(error, self.uri, "CreateMultipartUpload") from error
         try:
@@ -134,13 +135,18 @@ class CreateOnlyWrite:
         except BaseException:
             # The first error is the one to tell; an upload that stays open is for the sweep.
             with contextlib.suppress(*CALL_ERRORS):
-                self.client.abort_multipart_upload(**named, UploadId=begun["UploadId"])
+                self.client.ask("abort_multipart_upload", **named, UploadId=begun["UploadId"])
             raise
 
     def _write_part(self, upload_id: str, number: int, data: bytes) -> dict[str, object]:
         try:
-            reply = self.client.upload_part(
-                Bucket=self.bucket, Key=self.key, UploadId=upload_id, PartNumber=number, Body=data
+            reply = self.client.ask(
+                "upload_part",
+                Bucket=self.bucket,
+                Key=self.key,
+                UploadId=upload_id,
+                PartNumber=number,
+                Body=data,
             )
         except CALL_ERRORS as error:
             raise explain(error, self.uri, "UploadPart") from error

@@ -14,16 +14,18 @@ from botocore.exceptions import (
     ParamValidationError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
 from fearrefactor.errors import NotFoundError, StoreError
 
 #: Everything that a call of a client may raise.
-CALL_ERRORS = (BotoCoreError, ClientError)
+CALL_ERRORS = (BotoCoreError, ClientError, ResponseParserError)
 _PASSING = (
     HTTPClientError,
     ConnectionError,
     IncompleteReadError,
     FlexibleChecksumError,
+    ResponseParserError,  # half a listing
     OSError,  # from the socket under a body
 )
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError)

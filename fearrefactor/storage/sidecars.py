@@ -28,12 +28,14 @@ def write_sidecar(path: Path, temporary: Path, metadata: Mapping[str, str]) -> P
     The time of ``temporary`` is changed if another writer's file has the same.
     """
     folder = path.parent / META_FOLDER / path.name
-    folder.mkdir(parents=True, exist_ok=True)
     while True:
+        folder.mkdir(parents=True, exist_ok=True)
         found = temporary.stat()
         sidecar = folder / _name(found)
         try:
             file = sidecar.open("x", encoding="ascii")
+        except FileNotFoundError:  # the object was just deleted, and its folder with it
+            continue
         except FileExistsError:  # another writer, same size, same tick of the clock
             later = found.st_mtime_ns + int.from_bytes(os.urandom(2)) * 1000
             os.utime(temporary, ns=(found.st_atime_ns, later))
@@ -67,15 +69,21 @@ def read_sidecar(path: Path, found: os.stat_result) -> dict[str, str]:
         raise StoreError(f"{sidecar} is not what was written: {error}") from error
 
 
+def drop_sidecar(path: Path, found: os.stat_result) -> None:
+    """Remove the sidecar of a file that was ``found`` at ``path``; those of its successors stay."""
+    sidecar = path.parent / META_FOLDER / path.name / _name(found)
+    sidecar.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # others are in it
+        sidecar.parent.rmdir()
+
+
 def drop_sidecars(temporary: Path) -> None:
     """Remove the sidecar that waits for a file which never became an object."""
     found = temporary.stat()
     for sidecar in (temporary.parent / META_FOLDER).glob(f"*/{_name(found)}"):
         path = temporary.parent / sidecar.parent.name
         if not (path.exists() and _name(path.stat()) == sidecar.name):
-            sidecar.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # others are in it
-                sidecar.parent.rmdir()
+            drop_sidecar(path, found)
 
 
 def sync_folder(folder: Path) -> None:

@@ -126,6 +126,23 @@ def test_an_object_that_came_in_parts_has_no_checksum_of_the_whole(store: S3Stor
     assert read_first(store, store.stat("source")).sums == block_sums(bytes(PART_BYTES))
 
 
+def test_a_listing_of_many_pages_goes_on_where_a_page_was_lost(
+    store: S3Store, proxy: FaultProxy
+) -> None:
+    def ask_for_two(params: dict[str, Any], **_: object) -> dict[str, Any]:
+        return {**params, "MaxKeys": 2}
+
+    events = store._client.once.meta.events
+    events.register("provide-client-params.s3.ListObjectsV2", ask_for_two)
+    keys = [f"in/{number}" for number in range(5)]
+    for key in keys:
+        store.create(key, b"", {})
+    lost = Rule(Drop(), ("ListObjectsV2",), skip=1, most=1)
+    proxy.set(lost)
+    assert [found.key for found in store.list("in/")] == keys
+    assert proxy.n_calls["ListObjectsV2"] == 4
+
+
 def test_every_request_names_the_account_that_the_bucket_belongs_to(
     s3_bucket: str, proxy: FaultProxy
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from contextlib import suppress
@@ -139,6 +140,8 @@ def test_the_command_removes_what_is_two_days_old_and_says_so(tmp_path: Path) ->
     for key in ("scratch/old", "videos/old"):
         os.utime(tmp_path / key, (three_days_ago, three_days_ago))
     assert shell("sweep", tmp_path, "--dry-run").out == "would remove 1 scratch, 4 bytes\n"
+    told = json.loads(shell("sweep", tmp_path, "--dry-run", "--json").out)
+    assert told == {"dry_run": True, "removed": {"scratch": {"n": 1, "bytes": 4}}}
     assert shell("sweep", tmp_path, "--older-than", "73h").out == "nothing to remove\n"
     assert shell("sweep", tmp_path).out == "removed 1 scratch, 4 bytes\n"
     assert keys(store) == ["scratch/new", "videos/old"]

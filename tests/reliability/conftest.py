@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from fault_proxy import FaultProxy
 from nights import kill_all_of
+from s3_nights import Nights
 from tries import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from s3_server import S3Server
 
 _NUMBER: Final = re.compile(r"test_(\d\d)_")
 _DONE = pytest.StashKey[dict[str, "Trial"]]()
@@ -44,7 +48,7 @@ class Trial:
 @pytest.fixture(scope="session")
 def full() -> bool:
     """Whether the tries are to be run at full size, which takes an hour and more."""
-    return os.environ.get("RELIABILITY") == "full"
+    return _is_full()
 
 
 @pytest.fixture
@@ -60,6 +64,13 @@ def night_folder(tmp_path: Path) -> Iterator[Path]:
     kill_all_of(tmp_path)
 
 
+@pytest.fixture
+def nights(s3_server: S3Server, s3_bucket: str) -> Iterator[Nights]:
+    """Nights on S3, through a proxy that lets things go wrong."""
+    with FaultProxy(s3_server.endpoint_url) as proxy:
+        yield Nights(s3_server, proxy, s3_bucket)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing was tried yet."""
     config.stash[_DONE] = {}
@@ -72,6 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             number = _NUMBER.match(item.path.name)
             sentence = item.name.removeprefix("test_").replace("_", " ")
             config.stash[_DONE][item.nodeid] = Trial(int(number[1]) if number else None, sentence)
+            if _is_full():
+                item.add_marker(pytest.mark.timeout(3 * 3600), append=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -95,12 +108,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         Path(page).write_text(_page(session.config.stash[_DONE].values()), "utf-8")
 
 
+def _is_full() -> bool:
+    return os.environ.get("RELIABILITY") == "full"
+
+
 def _page(trials: Any) -> str:
     by_number: dict[int | None, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_number[trial.number].append(trial)
-    is_full = os.environ.get("RELIABILITY") == "full"
-    command = "make reliability" + ("" if is_full else " SIZE=small")
+    command = "make reliability" + ("" if _is_full() else " SIZE=small")
     machine = f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores"
     lines = [
         "# What was tried, and what came of it",
@@ -108,15 +124,15 @@ def _page(trials: Any) -> str:
         f"Written by `{command}` on {machine}, Python {platform.python_version()}.",
         "After each try the invariants are checked: every row ended once, with a result or a code;",
         "a scanner that opens every object finds no target; checksums and numbers of frames are",
-        "right; one result for each work; nothing is left behind; a rerun calls no model and writes",
-        "nothing.",
+        "right; one result for each work; nothing is left behind; a rerun calls no model and",
+        "writes nothing.",
         "",
         "| # | try | must hold | size | came of it | result |",
         "|---|---|---|---|---|---|",
     ]
     for number, (what, must) in TRIES.items():
         lines.append(_row(str(number), what, must, by_number.get(number, [])))
-    lines += ["", "| threat | tests | result |", "|---|---|---|"]
+    lines += ["", "| besides | size | result |", "|---|---|---|"]
     for trial in by_number[None]:
         lines.append(f"| {trial.sentence} | {trial.size or '1'} | {trial.outcome} |")
     return "\n".join(lines) + "\n"

@@ -26,6 +26,7 @@ from fearrefactor.storage.run_folder import RunFolder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conftest import Trial
     from shell import Said
 
 N_CLIPS = 6
@@ -118,7 +119,7 @@ def night(tmp_path: Path, random_model: Path, model_cache: Path) -> Iterator[Nig
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("no_ray")
 def test_after_the_driver_was_killed_the_same_command_does_the_rest_and_nothing_twice(
-    night: Night,
+    night: Night, tried: Trial
 ) -> None:
     driver = night.mask()
     wait_for_first(night, driver)
@@ -155,3 +156,4 @@ def test_after_the_driver_was_killed_the_same_command_does_the_rest_and_nothing_
     assert json.loads(night.ask("status").out)["phase"] == "finished"
     again = night.ask("reconcile")
     assert (again.code, json.loads(again.out)["rows"]) == (0, N_CLIPS)
+    tried(f"{N_CLIPS} films", f"{len(first)} done before, all of them reused")

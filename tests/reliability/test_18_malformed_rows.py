@@ -31,6 +31,8 @@ from fearrefactor.storage.s3 import S3Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Trial
+
     from fearrefactor.core.report import VideoReport
     from fearrefactor.storage.manifest_file import Kind
 
@@ -73,7 +75,9 @@ EVIL_URIS = {
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
-def test_200_malformed_rows_are_200_coded_failures_and_the_others_are_done(kind: Kind) -> None:
+def test_200_malformed_rows_are_200_coded_failures_and_the_others_are_done(
+    kind: Kind, tried: Trial
+) -> None:
     good = [{"uri": f"film {number}.mp4"} for number in range(100)]
     lines = {"jsonl": _bad_json, "csv": _bad_csv}[kind]()
     written = {
@@ -87,6 +91,7 @@ def test_200_malformed_rows_are_200_coded_failures_and_the_others_are_done(kind:
     assert {report.code for report in reports if report.outcome == "failed"} == {"bad_row"}
     assert sorted(report.row for report in reports) == list(range(1, 301))
     assert all(report.reason for report in reports if report.outcome == "failed")
+    tried("200 bad rows of 300, as JSON lines and as CSV", "200 codes, 100 done")
 
 
 def test_where_every_third_row_stands_twice_the_model_sees_each_film_once() -> None:

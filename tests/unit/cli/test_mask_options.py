@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
+from lamp_clips import picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,3 +125,19 @@ def test_a_dry_run_holds_classes_against_the_model(mask: Mask) -> None:
     answer = mask("--classes", "dgo", "--dry-run")
     assert answer.code == 1
     assert "nearest: dog" in answer.err
+
+
+def test_a_canary_is_a_picture_in_which_the_model_sees_something(
+    mask: Mask, films: Path, tmp_path: Path
+) -> None:
+    text = films / "notes.txt"
+    answer = mask("--classes", "dog", "--canary", text)
+    assert (answer.code, answer.out) == (1, "")
+    assert f"{text} is no picture to test a model with" in answer.err
+
+    path = tmp_path / "lamp.png"
+    assert cv2.imwrite(str(path), picture(["red"]))
+    answer = mask("--classes", "dog", "--canary", path)
+    assert (answer.code, answer.out) == (1, "")
+    assert f"model random sees nothing in {path}; expected a picture in which" in answer.err
+    assert not (mask.output / "runs").exists()

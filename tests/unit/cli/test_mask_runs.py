@@ -69,6 +69,7 @@ def test_one_film_is_done_with_a_table_and_the_places_of_everything(
     assert (said.code, said.err) == (0, "")
     (report,) = runs.reports("first")
     assert (report.outcome, report.n_frames, report.policy) == ("clean", 24, "from-options")
+    assert "nothing proves that the model saw: random sees nothing" in " ".join(report.notes)
     assert f"clean: {report.id}: 24 frames, 0 masked\n" in said.out
     assert "run first" in said.out
     assert "1 rows: 1 clean\n" in said.out

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ledgers import ended
 
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Taken
@@ -42,3 +43,13 @@ def test_a_manifest_that_has_become_shorter_is_refused(frozen: FrozenRows) -> No
     frozen.check_all(3)
     with pytest.raises(InputError, match="has 2 rows, and this run has taken row 3"):
         frozen.check_all(2)
+
+
+def test_only_the_end_of_a_row_that_killed_all_who_tried_it_stands(frozen: FrozenRows) -> None:
+    poison = ended(3, outcome="failed", code="poison").report
+    frozen.end(poison)
+    frozen.end(ended(4, outcome="failed", code="store_error").report)
+    frozen.end(ended(5).report)
+    assert frozen.poison == {3: poison}
+    frozen.end(ended(3).report)
+    assert frozen.poison == {}

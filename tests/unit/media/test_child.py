@@ -21,6 +21,7 @@ from fearrefactor.errors import (
 )
 from fearrefactor.media.budget import Budget
 from fearrefactor.media.child import MediaChild
+from fearrefactor.media.child_launch import TEMPLATES
 from fearrefactor.media.decode import shrink
 from fearrefactor.media.packets import unpack_all
 
@@ -178,6 +179,7 @@ def test_no_secret_reaches_a_child(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     secret = "s3cr3t-value"  # noqa: S105 - it is none
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "HOME", "MY_TOKEN", "HTTPS_PROXY"):
         monkeypatch.setenv(name, secret)
+    TEMPLATES.close()  # the next one starts with secrets in reach
     with MediaChild(io.BytesIO(synthetic.plain()), tmp_path) as child:
         child.index(LIMITS, CUT)
         with open(f"/proc/{child._process.pid}/environ", "rb") as file:  # noqa: PTH123
@@ -198,6 +200,7 @@ def test_a_child_holds_no_file_of_its_parent_beside_its_pipes(tmp_path: Path) ->
     scratch.mkdir()
     descriptor = os.open(private, os.O_RDONLY)
     os.set_inheritable(descriptor, True)  # noqa: FBT003
+    TEMPLATES.close()
     try:
         with MediaChild(io.BytesIO(synthetic.plain()), scratch) as child:
             folder = f"/proc/{child._process.pid}/fd"

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import av.error
 import pytest
-from hostile_child import HostileChild
+from hostile_child import HostileChild, HostileProgram
 
 from fearrefactor.core.settings import ChildSettings
 from fearrefactor.errors import LimitError, SandboxError, UnsupportedError, WorkerLostError
 from fearrefactor.media import child_process
+from fearrefactor.media.child_launch import TEMPLATES
 from fearrefactor.media.child_main import as_told
 from fearrefactor.media.sandbox import Confinement
 
@@ -40,18 +41,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def child(folder: Path) -> Iterator[HostileChild]:
+@pytest.fixture(scope="module", params=[HostileChild, HostileProgram])
+def child(request: pytest.FixtureRequest, folder: Path) -> Iterator[HostileChild]:
     """One for all that a child survives."""
+    TEMPLATES.close()  # the next one starts with a secret in reach
     os.environ["AWS_SECRET_ACCESS_KEY"] = SECRET
     descriptor = os.open(folder / "credentials", os.O_RDONLY)
     os.set_inheritable(descriptor, True)  # noqa: FBT003
     try:
-        with HostileChild(io.BytesIO(b"x"), folder / "scratch") as child:
+        with request.param(io.BytesIO(b"x"), folder / "scratch") as child:
             yield child
     finally:
         del os.environ["AWS_SECRET_ACCESS_KEY"]
         os.close(descriptor)
+
+
+def starter(child: HostileChild) -> int:
+    """The process that started it: a template, or this one."""
+    with open(f"/proc/{child._process.pid}/stat") as file:  # noqa: PTH123
+        return int(file.read().rpartition(")")[2].split()[1])
 
 
 @contextmanager
@@ -66,13 +74,21 @@ def wall(child: HostileChild, name: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     "misdeed",
     [
-        *("local_socket", "execute", "spawn", "fork", "kill_parent", "trace_parent"),
-        *("raise_limit", "limit_parent"),
+        *("local_socket", "execute", "spawn", "fork", "raise_limit", "outlive"),
     ],
 )
 def test_what_would_reach_out_of_a_child_is_refused(misdeed: str, child: HostileChild) -> None:
     with wall(child, "system calls"):
         assert child.tries(misdeed) == "EPERM"
+
+
+@pytest.mark.parametrize("misdeed", ["kill", "trace", "limit"])
+def test_neither_its_parent_nor_what_it_was_copied_from_is_within_reach_of_a_child(
+    misdeed: str, child: HostileChild
+) -> None:
+    with wall(child, "system calls"):
+        for pid in (os.getpid(), starter(child)):
+            assert child.tries(misdeed, pid=pid) == "EPERM"
 
 
 def test_nothing_that_a_child_sends_arrives_on_the_same_machine(child: HostileChild) -> None:
@@ -111,7 +127,12 @@ def test_a_child_reads_no_credentials_from_anywhere(child: HostileChild, folder:
     assert not [name for name in environment if name.startswith(("AWS", "HOME"))]
     assert str(folder / "credentials") not in held
     assert len([name for name in held if name.startswith("socket:")]) == 2  # its two pipes
-    assert child.tries("read_parents_environment") in {"EACCES", "EPERM"}
+    log = f"{child._folder.name}/log.txt"
+    assert sorted(name for name in held if not name.startswith("socket:")) == sorted(
+        ["/dev/null", log, log, "/memfd:frames (deleted)", f"/proc/{child._process.pid}/status"]
+    )
+    for pid in (os.getpid(), starter(child)):
+        assert child.tries("read", path=f"/proc/{pid}/environ") in {"EACCES", "EPERM"}
     with wall(child, "files"):
         for path in (str(folder / "credentials"), "/etc/passwd", "/proc/self/status"):
             assert child.tries("read", path=path) == "EACCES"
@@ -243,6 +264,7 @@ def caused_by(cause: Exception) -> Exception:
         (caused_by(av.error.ExternalError(542398533, "")), 0.8, "limit_memory"),
         (caused_by(av.error.ExternalError(542398533, "")), 0.7, "unsupported"),
         (caused_by(OSError(errno.EFBIG, "")), 0.1, "limit_output"),
+        (caused_by(av.error.OSError(errno.ENOSPC, "")), 0.1, "disk_full"),
         (caused_by(OSError(errno.EIO, "")), 0.9, "unsupported"),
         (ZeroDivisionError(), 0.9, "decode_error"),
     ],

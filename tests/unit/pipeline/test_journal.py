@@ -8,7 +8,7 @@ import pytest
 from fake_stages import FakeStages, Film, make_context
 
 from fearrefactor.core.frozen import FrozenRows
-from fearrefactor.core.ledger import RunState, Taken
+from fearrefactor.core.ledger import Ended, RunState, Taken
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.errors import InputError, PolicyError, WorkerLostError
 from fearrefactor.pipeline.hands import Hands
@@ -42,6 +42,8 @@ def run(folder: Path, rows: list[dict[str, object]], films: Mapping[str, Film]) 
     for event in before:
         if isinstance(event, Taken):
             frozen.add(event)
+        if isinstance(event, Ended):
+            frozen.end(event.report)
     with LedgerWriter(store, "ledger/", new_driver(list_parts(store, "ledger/"))) as writer:
         journal = LedgerJournal(writer, frozen)
         context = replace(make_context(FakeStages(films)), journal=journal)
@@ -82,6 +84,22 @@ def test_each_step_of_a_row_stands_in_the_ledger_in_order(tmp_path: Path) -> Non
     assert state.end_of(1) == ("clean", "")
     assert state.failed == {"poison": 1, "store_error": 1, "bad_row": 1}
     assert state.n_lost == {2: 3}
+
+
+def test_a_row_that_killed_all_who_tried_it_is_not_tried_again_when_the_run_goes_on(
+    tmp_path: Path,
+) -> None:
+    deaths: list[Exception] = [WorkerLostError("killed") for _ in range(3)]
+    first = run(tmp_path, ROWS, {"deadly": Film(faults={"detect": deaths})})
+    again = run(tmp_path, ROWS, {"deadly": Film()})
+    assert told_of(again, 2) == ["taken", "ended"]
+    assert told_of(again, 3) == ["taken", "ended"]
+    reports = [
+        [event.report for event in events if isinstance(event, Ended) and event.report.row == 2]
+        for events in (first, again)
+    ]
+    assert reports[0] == reports[1]
+    assert reports[0][0].code == "poison"
 
 
 def test_a_run_that_goes_on_must_find_the_rows_that_it_began_with(tmp_path: Path) -> None:

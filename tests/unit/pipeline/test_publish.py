@@ -12,7 +12,8 @@ from fearrefactor.core.detections import concatenate
 from fearrefactor.core.identity import detections_key, frames_key, plan_key, video_key
 from fearrefactor.core.plan import MaskPlan, Region
 from fearrefactor.core.policy import Effect
-from fearrefactor.errors import NotFoundError, StoreError
+from fearrefactor.errors import FidelityError, NotFoundError, StoreError
+from fearrefactor.media.verify import Verified
 from fearrefactor.pipeline.job import PinnedSource, Seen, Survey
 from fearrefactor.pipeline.logs import sha256_of
 from fearrefactor.pipeline.publish import Output
@@ -55,11 +56,11 @@ def seen_with(n_segments: int = 2, **changes: Any) -> Seen:
     return replace(seen, **changes)
 
 
-def result_of(folder: Path, content: bytes = b"a masked video") -> Path:
+def result_of(folder: Path, content: bytes = b"a masked video") -> Verified:
     folder.mkdir(exist_ok=True)
     path = folder / "result.mp4"
     path.write_bytes(content)
-    return path
+    return Verified(path, hashlib.sha256(content).hexdigest(), 24)
 
 
 @pytest.fixture
@@ -287,3 +288,13 @@ def test_reasons_of_any_length_fit_into_the_metadata(output: Output, tmp_path: P
     assert reason is not None
     assert reason.startswith("\\xe9" * 99)
     assert len(reason) <= 400
+
+
+def test_a_file_that_was_changed_after_it_was_verified_is_not_published(
+    output: Output, store: FolderStore, tmp_path: Path
+) -> None:
+    verified = result_of(tmp_path / "work")
+    verified.path.write_bytes(b"another video")
+    with pytest.raises(FidelityError, match="expected the file that was verified"):
+        output.publish(seen_with(), verified)
+    assert list(store.list("")) == []

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pytest
 from fake_stages import FakeStages, Film, Tally, make_context
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,10 +74,23 @@ def test_the_second_row_with_an_id_fails_and_the_first_is_done() -> None:
     assert found == {1: ("clean", None), 2: ("failed", "duplicate_id"), 3: ("clean", None)}
 
 
-def test_the_same_uri_twice_without_ids_is_a_duplicate_that_is_named() -> None:
-    reports = {report.row: report for report in run([row(1, uri="a.mp4"), row(2, uri="a.mp4")])}
-    assert reports[2].code == "duplicate_id"
-    assert reports[1].id == reports[2].id == default_id("a.mp4")
+def test_a_row_that_is_repeated_in_every_column_is_done_as_any_other() -> None:
+    reports = run([row(1, uri="a.mp4", shift="night"), row(2, uri="a.mp4", shift="night")])
+    assert {(report.row, report.code) for report in reports} == {(1, None), (2, None)}
+    assert {report.id for report in reports} == {default_id("a.mp4")}
+
+
+@pytest.mark.parametrize("change", [{"uri": "b"}, {"policy": "missing"}, {"shift": "day"}])
+def test_a_row_that_repeats_an_id_and_differs_otherwise_is_refused(change: dict[str, str]) -> None:
+    first = {"uri": "a", "id": "x", "shift": "night"}
+    rows = [row(1, **first), row(2, **(first | change)), row(3, **first)]
+    reports = {report.row: report for report in run(rows)}
+    assert {number: report.code for number, report in reports.items()} == {
+        1: None,
+        2: "duplicate_id",
+        3: None,
+    }
+    assert "row 2: the id 'x'" in (reports[2].reason or "")
 
 
 def test_an_unreadable_row_has_a_report_and_the_rows_after_it_are_done() -> None:

@@ -28,6 +28,7 @@ from fearrefactor.errors import (
     MediaError,
     ModelError,
     NotFoundError,
+    PacketsLostError,
     SourceChangedError,
     StoreError,
     UnsupportedError,
@@ -229,10 +230,38 @@ def test_three_lost_workers_are_the_videos_fault(step: str) -> None:
     assert report.reason == "3 processes that handled it died; the last: no. 2"
 
 
-def test_losses_of_different_steps_add_up() -> None:
-    steps = ("survey", "detect", "render")
-    report = run(Film(dogs=SOME_DOGS, faults={step: [WorkerLostError("gone")] for step in steps}))
-    assert report.code == "poison"
+def test_two_lost_workers_in_each_of_many_steps_are_survived() -> None:
+    steps = ("survey", "find", "logged", "detect", "render")
+    lost: list[Exception] = [WorkerLostError("gone"), WorkerLostError("gone")]
+    report = run(Film(dogs=SOME_DOGS, faults={step: list(lost) for step in steps}))
+    assert report.outcome == "masked", report.reason
+
+
+def test_packets_that_went_with_a_machine_are_rendered_again_and_only_they() -> None:
+    gone: list[Exception] = [PacketsLostError((1,)), PacketsLostError((0, 1))]
+    stages = FakeStages({"film": Film(dogs=frozenset(range(24)), faults={"finish": gone})})
+    report = run_on(stages)
+    assert (report.outcome, report.n_masked_frames) == ("masked", 24)
+    assert stages.rendered == [0, 1, 1, 0, 1]
+    assert [len(rendered) for rendered, _ in stages.finished_with] == [2, 2, 2]
+    assert stages.count("detect") == 2
+
+
+def test_packets_that_are_gone_before_they_are_looked_at_are_rendered_again() -> None:
+    gone: list[Exception] = [PacketsLostError((0,))]
+    stages = FakeStages({"film": Film(dogs=frozenset(range(24)), faults={"audit": gone})})
+    tally = Tally()
+    report = run_on(stages, progress=tally)
+    assert report.outcome == "masked"
+    assert sorted(stages.rendered) in ([0, 0, 1], [0, 1, 1])
+    assert (stages.count("audit"), stages.count("finish")) == (3, 1)
+    assert tally.n_done == tally.n_expected
+
+
+def test_packets_that_are_gone_again_and_again_interrupt_the_video() -> None:
+    gone: list[Exception] = [PacketsLostError((0,)) for _ in range(30)]
+    report = run(Film(dogs=SOME_DOGS, faults={"finish": gone}))
+    assert (report.outcome, report.code) == ("failed", "interrupted")
 
 
 @pytest.mark.parametrize("skipped", [0, 11, 12, 23])

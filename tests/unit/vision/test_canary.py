@@ -91,9 +91,9 @@ def test_a_model_that_does_not_see_its_target_when_it_is_loaded_is_refused() -> 
 
 
 def test_a_target_seen_with_too_little_is_not_seen() -> None:
-    watch(Unsure(score=0.25), "red", Shown((lamp(0),)))
-    with pytest.raises(BlindModelError, match=r"a score of at least 0\.25"):
-        watch(Unsure(score=0.24), "red", Shown((lamp(0),)))
+    watch(Unsure(score=0.4), "red", Shown((lamp(0),)))
+    with pytest.raises(BlindModelError, match=r"a score of at least 0\.40"):
+        watch(Unsure(score=0.39), "red", Shown((lamp(0),)))
 
 
 def test_another_class_than_the_target_is_not_the_target() -> None:

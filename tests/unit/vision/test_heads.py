@@ -144,6 +144,16 @@ def test_a_score_outside_its_range_is_an_error(head: Head, score: float) -> None
         confident(of_head, predictions, 1, 0.05)
 
 
+@pytest.mark.parametrize("head", HEADS)
+def test_a_model_that_answers_0_for_everything_is_dead(head: Head) -> None:
+    of_head = reader(head, 2)
+    rows = np.zeros((2, 5, of_head.n_columns), np.float32)
+    predictions = rows.swapaxes(1, 2) if head == "anchor_free" else rows
+
+    with pytest.raises(ModelError, match="0 everywhere: it is dead"):
+        confident(of_head, predictions, 2, 0.05)
+
+
 def test_a_score_with_anchors_is_objectness_times_class() -> None:
     row = np.zeros((1, 5 + 2 + N_COEFFICIENTS), np.float32)
     row[0, :7] = [50, 40, 20, 10, 0.5, 0.2, 0.8]
