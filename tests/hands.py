@@ -51,6 +51,11 @@ class Hand:
         """As a model that does not see its canary."""
         raise BlindModelError("the model sees nothing")
 
+    def leave(self, folder: Path) -> None:
+        """Sign for the last time, then do not come to an end."""
+        (folder / str(os.getpid())).touch()
+        time.sleep(60)
+
     def die(self) -> None:
         """As the kernel kills when memory runs out."""
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from fearrefactor.core.ledger import Begun, Ended, Named, Taken
+from fearrefactor.core.ledger import Begun, Ended, Lost, Named, Taken
 from fearrefactor.core.report import VideoReport
-from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver
+from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver, read_events
 
 if TYPE_CHECKING:
     from fearrefactor.core.ledger import Event
@@ -78,3 +78,9 @@ def publish(run: RunFolder, row: int) -> str:
     }
     run.store.create(key, b"film", told)
     return key
+
+
+def losses(run: RunFolder) -> list[Lost]:
+    """What was lost under its rows, in order."""
+    events = read_events(run.store, run.ledger_prefix)
+    return [event for event in events if isinstance(event, Lost)]

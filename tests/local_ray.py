@@ -9,7 +9,7 @@ import ray
 from stub_model import StubShipment
 
 from fearrefactor.cluster.pool import ActorPool
-from fearrefactor.cluster.scheduler import RayStages, _actor
+from fearrefactor.cluster.scheduler import RayStages, _actor, first_card
 
 if TYPE_CHECKING:
     from fearrefactor.pipeline.job import JobSettings
@@ -42,5 +42,5 @@ async def stub_stages(settings: JobSettings, segmenter: Segmenter, n_workers: in
     model = StubShipment(segmenter)
     pool = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_workers, 1)  # type: ignore[arg-type]
     pool.start()
-    card = await pool.call(lambda actor: actor.card.remote(), 300)
+    card = await first_card(pool)
     return RayStages(card, "stub", (pool, pool), settings)

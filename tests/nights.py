@@ -25,13 +25,13 @@ from lamp_clips import clip
 from stub_model import LampFinder
 
 from fearrefactor.cli.environment import Environment
-from fearrefactor.cli.run import run
+from fearrefactor.cli.run import Staging, run
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.core.ledger import RunState
 from fearrefactor.core.policy import Effect, Policy, Rule
 from fearrefactor.core.report import ExitCode, VideoReport
 from fearrefactor.core.settings import CutSettings
-from fearrefactor.errors import StoppedError
+from fearrefactor.errors import HeadLostError, StoppedError
 from fearrefactor.pipeline.inline import InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import requested
@@ -107,7 +107,10 @@ class Night:
 
     def drive(self, on_report: Callable[[VideoReport], None]) -> RunReport:
         """As ``run``, but nobody keeps the reports: for nights of many rows."""
-        start = partial(_started, self)
+        return self.drive_on(partial(_started, self), on_report)
+
+    def drive_on(self, start: Staging, on_report: Callable[[VideoReport], None]) -> RunReport:
+        """As ``drive``, with others who do the steps."""
         return run(self._settings(), self._environment(), Told(), on_report, start)
 
     def reports(self) -> list[VideoReport]:
@@ -285,6 +288,9 @@ def main(plan: str) -> int:
     except StoppedError as error:
         print(error)  # noqa: T201
         return int(ExitCode.STOPPED)
+    except HeadLostError as error:  # Ray's own hook for exceptions waits for the head
+        print(error)  # noqa: T201
+        return int(ExitCode.NO_RUN)
     print(json.dumps([told.model_dump() for told in reports]))  # noqa: T201
     return int(report.exit_code)
 

@@ -28,8 +28,8 @@ from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.storage.report_log import read_reports
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import Any
 
     from fearrefactor.cli.environment import Environment
@@ -109,6 +109,7 @@ def render(
                 limits=limits,
                 child=chosen_child(media_memory, patience, require_sandbox=require_sandbox),
                 logs=elsewhere,
+                audit="none",  # there is no model
                 verify=verify,
             ),
             cluster=_cluster(workers, ray_address, environment),

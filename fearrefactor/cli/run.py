@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib.metadata
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
-import fearrefactor
-from fearrefactor.cli.run_settings import Detector
+from fearrefactor.cli.driver import Driver, model_of
 from fearrefactor.cli.staging import started
 from fearrefactor.cli.stopping import Stopping
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Begun, Ended, Taken
-from fearrefactor.core.report import RunReport, printable
+from fearrefactor.core.report import RunReport
 from fearrefactor.errors import (
-    FearRefactorError,
     InputError,
     ManifestError,
-    StoppedError,
     StoreError,
 )
-from fearrefactor.pipeline.admission import Admission
-from fearrefactor.pipeline.claims import StoreClaims
-from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.reconcile import settle
-from fearrefactor.pipeline.run import run_videos
 from fearrefactor.pipeline.scratch import swept_scratch
-from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.ledger import LedgerWriter, list_parts, new_driver, read_parts
 from fearrefactor.storage.locations import locate
 from fearrefactor.storage.manifest_file import manifest_kind
@@ -44,18 +32,14 @@ from fearrefactor.storage.report_log import ReportWriter
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.cli.run_settings import PastDetector, RunSettings
+    from fearrefactor.cli.run_settings import RunSettings
     from fearrefactor.core.report import VideoReport
-    from fearrefactor.pipeline.claims import Claims
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.pipeline.stages import Stages
     from fearrefactor.storage.ledger import Part
-
-#: Decides what a result is, beside the model and the settings.
-_VERSIONED = ("av", "openvino", "torch", "ultralytics")
 
 Staging = Callable[["RunSettings", "Environment"], AbstractAsyncContextManager["Stages"]]
 
@@ -85,20 +69,18 @@ def run(
         return _settled(folder)
     parts = list_parts(output, folder.ledger_prefix)
     frozen = _frozen(settings, folder, parts)
-    driver = new_driver(parts)
+    name = new_driver(parts)
     # Each driver has a key of its own: one that died here may have left its own behind.
-    key = f"{settings.job.output_prefix}scratch/preflight-{settings.run_id}-{driver}"
+    key = f"{settings.job.output_prefix}scratch/preflight-{settings.run_id}-{name}"
     prove_create_only(output, key)
     report = RunReport(settings.run_id)
     with (
         Stopping(environment.stop_grace_s) as stopping,
-        LedgerWriter(output, folder.ledger_prefix, driver) as writer,
+        LedgerWriter(output, folder.ledger_prefix, name) as writer,
     ):
         journal = LedgerJournal(writer, frozen)
-        with (
-            _watched(journal, settings.run_id),
-            swept_scratch("run") as scratch,
-        ):
+        driver = Driver(settings, folder, name, parts, journal, progress)
+        with driver.watched(), swept_scratch("run") as scratch:
             path = scratch / "videos.parquet"
             with ReportWriter(path) as reports:
 
@@ -108,19 +90,7 @@ def run(
                     journal.ended(video)
                     on_report(video)
 
-                stages = start(settings, environment)
-                claiming = partial(StoreClaims, folder, driver, parts)
-                asyncio.run(
-                    _run(
-                        settings,
-                        stages,
-                        progress,
-                        journal,
-                        keep,
-                        stopping=stopping,
-                        claiming=claiming,
-                    )
-                )
+                asyncio.run(driver.drive(start(settings, environment), stopping, keep))
             writer.flush()  # a report stands for a ledger that tells of every row
             folder.keep_report(path)
             journal.finished(report.outcomes)
@@ -141,7 +111,7 @@ def _settled(folder: RunFolder) -> RunReport:
 def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> FrozenRows:
     """The rows that earlier drivers of this run have taken; they asked for the same as this one."""
     frozen = FrozenRows()
-    wanted = _model(settings.detector)[1], settings.policy.digest()
+    wanted = model_of(settings.detector)[1], settings.policy.digest()
     for event in read_parts(folder.store, parts):
         if isinstance(event, Begun) and (event.model_sha256, event.policy_digest) != wanted:
             what = "model" if event.model_sha256 != wanted[0] else "policy"
@@ -155,94 +125,9 @@ def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> 
     return frozen
 
 
-@contextlib.contextmanager
-def _watched(journal: LedgerJournal, run_id: str) -> Iterator[None]:
-    """The ledger tells why this driver stopped, if it had begun."""
-    try:
-        yield
-    except (KeyboardInterrupt, StoppedError) as error:
-        signal = str(error) or "Ctrl-C"
-        if journal.has_begun:
-            journal.stopped(signal)
-        raise StoppedError(
-            f"stopped by {signal} before all rows had ended; what is done is done, and the same "
-            f"command with --run-id {run_id} goes on"
-        ) from error
-    except BaseException as error:
-        if journal.has_begun:
-            journal.stopped(printable(f"{type(error).__name__}: {error}"))
-        raise
-
-
-def _begin(settings: RunSettings, journal: LedgerJournal) -> None:
-    """The ledger tells that this driver begins and, when that is known, how many rows there are."""
-    model, policy_digest = _model(settings.detector), settings.policy.digest()
-    journal.begun(settings.run_id, versions(), model, policy_digest)
-
-    def count() -> None:
-        with contextlib.suppress(FearRefactorError):  # the run itself will meet it
-            journal.counted(settings.count())
-
-    threading.Thread(target=count, name="count", daemon=True).start()
-
-
-def _model(detector: Detector | PastDetector) -> tuple[str, str]:
-    """Name and sha256."""
-    model = detector.file if isinstance(detector, Detector) else detector.card
-    return model.name, model.sha256
-
-
-async def _run(
-    settings: RunSettings,
-    starting: AbstractAsyncContextManager[Stages],
-    progress: Progress,
-    journal: LedgerJournal,
-    on_report: Callable[[VideoReport], None],
-    *,
-    stopping: Stopping,
-    claiming: Callable[[Hands], Claims],
-) -> None:
-    async with starting as stages:
-        context = _set_out(settings, stages, progress, journal, claiming)
-        if stages.max_videos > 1:  # a single process is busy itself, and leaves at once
-            stopping.ask(context.hands)
-        videos = settings.videos(context)
-        await run_videos(videos, progress, context.hands, on_report, stopping.grace_s)
-
-
-def _set_out(
-    settings: RunSettings,
-    stages: Stages,
-    progress: Progress,
-    journal: LedgerJournal,
-    claiming: Callable[[Hands], Claims],
-) -> RunContext:
-    """What the rows share; from here on the ledger says that this driver does the run."""
-    for name in settings.policy.classes:
-        stages.card.class_id(name)  # better no run at all than a run in which every row fails
-    _begin(settings, journal)
-    hands, admission = Hands(stages.max_videos), Admission(stages.packet_room_bytes)
-    return RunContext(
-        settings.job,
-        stages,
-        progress,
-        versions(),
-        journal,
-        hands,
-        admission,
-        claiming(hands),
-    )
-
-
 def new_run_id() -> str:
     """The time and a random part."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def versions() -> dict[str, str]:
-    """Of this program and of the libraries that decide what a result looks like."""
-    found = {name: importlib.metadata.version(name) for name in _VERSIONED}
-    return {"fearrefactor": fearrefactor.__version__, **found}
 
 
 def is_small(sources: Sequence[str], environment: Environment, limit_bytes: int) -> bool:

@@ -93,8 +93,9 @@ async def watched_head() -> AsyncIterator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        if not watch.done() or watch.cancelled():
+        if body is None or not watch.done() or watch.cancelled():
             raise
+        body.uncancel()
         raise HeadLostError(
             f"the head of the Ray cluster at {address} is gone; start the same command again once "
             "there is a cluster: what is done is done"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 import itertools
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
@@ -22,6 +23,9 @@ from fearrefactor.errors import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+#: Of an actor that could not be reached.
+_KNOCKS: Final = 3
+_KNOCK_S: Final = 10.0
 _T = TypeVar("_T")
 
 
@@ -70,13 +74,13 @@ class ActorPool:
             NodeLostError: its node was lost, and the actor with it, or the way to them.
         """
         actor = await self._next(turn)
-        work = self._keep(self._do(actor, self._nodes[actor], step(actor), within_s))
+        work = self._keep(self._do(actor, self._nodes[actor], step, within_s))
         return await asyncio.shield(work)
 
     async def dismiss(self, last: Callable[[Any], Awaitable[object]], within_s: float) -> None:
         """Have all actors that are free do one last step, if they can within so many seconds."""
         free = set(self._free) & self._nodes.keys()
-        steps = [self._keep(_answer(last(actor))) for actor in free]
+        steps = [self._keep(_answer(last, actor)) for actor in free]
         if steps:
             await asyncio.wait(steps, timeout=within_s)
         self._free.clear()
@@ -89,8 +93,11 @@ class ActorPool:
             ray.kill(actor)
         self._nodes.clear()
 
-    async def _do(self, actor: Any, node_id: str, step: Awaitable[_T], within_s: float) -> _T:
-        answer: asyncio.Future[_T] = asyncio.ensure_future(_answer(step))
+    async def _do(
+        self, actor: Any, node_id: str, step: Callable[[Any], Awaitable[_T]], within_s: float
+    ) -> _T:
+        answer: asyncio.Future[_T] = asyncio.ensure_future(_answer(step, actor))
+        is_away = False
         try:
             await asyncio.wait({answer}, timeout=within_s)
             if answer.done():
@@ -107,12 +114,30 @@ class ActorPool:
             if isinstance(cause, FearRefactorError):
                 raise cause from error
             raise
+        except ActorUnavailableError as error:
+            is_away = True
+            self._keep(self._win_back(actor))
+            raise NodeLostError(f"the worker cannot be reached: {_first_line(error)}") from error
         except RayError as error:  # no answer of the step's
             self._replace(actor)
             raise await _lost(node_id, error) from error
         finally:
             answer.cancel()
-            self._give(actor)
+            if not is_away:
+                self._give(actor)
+
+    async def _win_back(self, actor: Any) -> None:
+        """An actor to which the way was lost may be well: it is asked before it is replaced.
+
+        It answers when it is through with what it may have been told.
+        """
+        for _ in range(_KNOCKS):
+            with contextlib.suppress(RayError, TimeoutError):
+                asked = _answer(lambda actor: actor.node_id.remote(), actor)
+                await asyncio.wait_for(asked, _KNOCK_S)
+                self._give(actor)
+                return
+        self._replace(actor)
 
     async def _next(self, turn: int) -> Any:
         """A free actor; an error that keeps every actor from starting is raised here."""
@@ -190,13 +215,11 @@ class ActorPool:
         self._waiting.clear()
 
 
-async def _answer(step: Awaitable[_T]) -> _T:
-    return await step
+async def _answer(step: Callable[[Any], Awaitable[_T]], actor: Any) -> _T:
+    return await step(actor)
 
 
 async def _lost(node_id: str, error: RayError) -> WorkerLostError:
-    if isinstance(error, ActorUnavailableError):  # it may be well, but nobody can reach it
-        return NodeLostError(f"the worker cannot be reached: {_first_line(error)}")
     why = await why_gone(node_id)
     if why is not None:
         return NodeLostError(f"the worker was lost: {why}")

@@ -6,6 +6,7 @@ one each detect, and CPU actors do the rest. Ray retries nothing: the driver doe
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import fearrefactor
 from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.cluster.time_limits import TimeLimits
 from fearrefactor.cluster.workers import ModelShipment, Worker
-from fearrefactor.errors import InputError
+from fearrefactor.errors import InputError, WorkerLostError
 from fearrefactor.pipeline.shown import shown
 from fearrefactor.pipeline.stages import TURN
 
@@ -44,6 +45,7 @@ _KNOCK_S = 20.0
 _LEAVE_S = 5.0
 #: For what an actor knows without work.
 _ANSWER_S = 300.0
+_ASKED = 9
 #: Of the memory for objects, as much may be taken by rendered packets.
 _PACKET_SHARE = 0.5
 
@@ -244,8 +246,20 @@ async def start_stages(
     else:
         detectors = media = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_cpus, 1)
     detectors.start()
-    card = await detectors.call(lambda actor: actor.card.remote(), _ANSWER_S)
+    card = await first_card(detectors)
     return RayStages(card, repr(detect), (detectors, media), settings)
+
+
+async def first_card(pool: ActorPool) -> Any:
+    """What the first actor that has loaded its model says of it.
+
+    Raises:
+        FearRefactorError: none can load it. WorkerLostError: ten were lost while they were asked.
+    """
+    for _ in range(_ASKED):
+        with contextlib.suppress(WorkerLostError):
+            return await pool.call(lambda actor: actor.card.remote(), _ANSWER_S)
+    return await pool.call(lambda actor: actor.card.remote(), _ANSWER_S)
 
 
 def start_media(

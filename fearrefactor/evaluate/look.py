@@ -14,8 +14,8 @@ from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections

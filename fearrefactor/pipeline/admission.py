@@ -12,11 +12,10 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from fearrefactor.core.video import VideoIndex

@@ -103,9 +103,9 @@ class StoreClaims:
         if number is None:
             async with self._hands.aside():
                 number, there = await self._wait(work, row, find)
-        elif number:  # who had it until now may have done it since we looked
-            there = await find()
         try:
+            if number:  # who had it until now may have done it since we looked
+                there = await find()
             yield there
         finally:
             if number:
@@ -116,13 +116,16 @@ class StoreClaims:
         self, work: tuple[str, str], row: int, find: Find
     ) -> tuple[int, Published | None]:
         """The number of our claim, 0 for none, and what somebody else has published."""
-        for pause_s in _pauses():
+        pause_s = _FIRST_PAUSE_S
+        while True:
             await asyncio.sleep(pause_s)
-            number = await self._try(work, row)
+            pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)
             there = await find()
-            if there is not None or number is not None:
-                return number or 0, there
-        raise AssertionError
+            if there is not None:
+                return 0, there
+            number = await self._try(work, row)
+            if number is not None:
+                return number, None
 
     async def _try(self, work: tuple[str, str], row: int) -> int | None:
         """The number of our claim, 0 if the store takes none; None while somebody else's counts."""
@@ -147,10 +150,3 @@ class StoreClaims:
             if not self._has_told:
                 _log.warning("other jobs may do what this one does: claims fail: %s", error)
             self._has_told = True
-
-
-def _pauses() -> Iterator[float]:
-    pause_s = _FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(1.5 * pause_s, _LONGEST_PAUSE_S)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final
 
 from fearrefactor.core.ledger import Finished, Stopped
 from fearrefactor.pipeline.reconcile import SILENCE_S
+from fearrefactor.storage.claims import Holder
 from fearrefactor.storage.ledger import list_parts, read_parts
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from fearrefactor.storage.claims import Holder
     from fearrefactor.storage.ledger import Part
     from fearrefactor.storage.objects import ObjectStore
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,8 +22,19 @@ if TYPE_CHECKING:
     from fearrefactor.pipeline.worker import VideoWorker
 
 
+class HeldPackets:
+    """A file of a rendered segment's packets, which is gone as soon as nobody holds this."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        weakref.finalize(self, path.unlink, missing_ok=True)
+
+
 class InlineStages:
-    """``Stages`` on one ``VideoWorker``; rendered segments wait in its scratch directory."""
+    """``Stages`` on one ``VideoWorker``; rendered segments wait in its scratch directory.
+
+    Videos may take turns: one that has stepped aside comes back while another is in hand.
+    """
 
     def __init__(self, worker: VideoWorker, card: ModelCard, detect_settings: str) -> None:
         self.card = card
@@ -29,6 +42,7 @@ class InlineStages:
         self.max_videos = 1
         self.packet_room_bytes: int | None = None
         self._worker = worker
+        self._numbers = itertools.count()
 
     async def survey(self, uri: str) -> Survey:
         """Pin, checksum and index a source."""
@@ -52,22 +66,26 @@ class InlineStages:
         task: SegmentTask,
         regions: Mapping[int, Sequence[Region]],
         wanted: NDArray[np.bool_],
-    ) -> tuple[Path, float]:
-        """A file of the segment's rendered packets, and seconds."""
+    ) -> tuple[HeldPackets, float]:
+        """The segment's rendered packets, and seconds."""
         start = time.perf_counter()
         packets = self._worker.render(source, task, regions, wanted)
-        path = self._worker.hold(f"segment-{task.segment.index}.packets", packets)
-        return path, time.perf_counter() - start
+        held = HeldPackets(self._worker.hold(f"{next(self._numbers)}.packets", packets))
+        return held, time.perf_counter() - start
 
     async def audit(
-        self, source: PinnedSource, task: SegmentTask, rendered: Path, frames: Sequence[int]
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        rendered: HeldPackets,
+        frames: Sequence[int],
     ) -> tuple[Detections, float]:
         """What the model sees in some frames of a rendered segment, and seconds."""
-        return self._worker.audit(source, task, rendered, frames)
+        return self._worker.audit(source, task, rendered.path, frames)
 
-    async def finish(self, seen: Seen, rendered: Sequence[Path], *, whole: bool) -> Published:
-        """Assemble, verify and publish. Packets stay until it is done: it may be tried again."""
-        published = self._worker.finish(seen, rendered, whole=whole)
-        for path in rendered:
-            path.unlink()
-        return published
+    async def finish(
+        self, seen: Seen, rendered: Sequence[HeldPackets], *, whole: bool
+    ) -> Published:
+        """Assemble, verify and publish."""
+        paths = [packets.path for packets in rendered]
+        return self._worker.finish(seen, paths, whole=whole)

@@ -97,12 +97,13 @@ class Logged:
     """Detections that an earlier run has logged.
 
     ``pts``: ``(n_frames,)`` int64, the times of the frames that were inspected. ``kept`` is None if
-    the log is not in the output of this run.
+    the log is not in the output of this run. ``is_published``: a result that was made from it is.
     """
 
     detections: Detections
     pts: NDArray[np.int64]
     kept: Kept | None
+    is_published: bool = False
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,16 @@ class Output:
                     return self._reused(found)
         return None
 
+    def is_made_from(self, row_key: str, log: Kept) -> bool:
+        """Whether any result of the row, by whatever policy, was made from this log."""
+        for outcome in ("review", "masked"):
+            place = video_key(row_key, "", "", outcome)
+            for listed in self.store.list(self.prefix + place):
+                told = self.store.stat(listed.key).metadata
+                if told.get("detections-sha256") == log.sha256:
+                    return True
+        return False
+
     def publish(self, seen: Seen, verified: Verified) -> Published:
         """Upload logs and plan, then the video, all create-only: the video is the commit point.
 

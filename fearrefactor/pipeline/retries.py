@@ -100,3 +100,4 @@ async def all_of(steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
     finally:
         for task in tasks:
             task.cancel()
+        tasks.clear()  # else an error holds them, by its traceback, and what the others answered

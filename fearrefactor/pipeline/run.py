@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from fearrefactor.core.manifest import Row, default_id, parse_row
@@ -51,9 +52,11 @@ async def run_videos(
             is_exhausted = True
         while in_hand.tasks and hands.stopping is None:
             await in_hand.change()
-        if in_hand.working:
-            await asyncio.wait(in_hand.working, timeout=grace_s)
-            in_hand.end_some()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_s):
+                while in_hand.working:
+                    await in_hand.change()
+        in_hand.end_some()
         if in_hand.tasks or not is_exhausted:
             raise StoppedError(str(hands.stopping))
     finally:

@@ -120,7 +120,9 @@ class VideoRun:
         """What nobody has done yet."""
         index = survey.index
         logged = await self._logged(detect, index)
-        work = self._audited(detect, self._settings.audit or ("none" if logged else "sampled"))
+        # What a driver that died has logged, but made nothing of, was never audited either.
+        is_known = logged is not None and logged.is_published
+        work = self._audited(detect, self._settings.audit or ("none" if is_known else "sampled"))
         self._context.journal.named(self._row.number, self._row.key, work)
         detections = logged.detections if logged else await self._detect(survey.source, index)
         with self._watch.stage("decide"):

@@ -102,9 +102,11 @@ class VideoWorker:
     def logged(self, row_key: str, detect_id: str) -> Logged | None:
         """Detections that an earlier run has logged, read whole; None where there are none."""
         found = self._logs.detections(row_key, detect_id)
-        if found is None or self._settings.logs is None:
+        if found is None or found.kept is None:
             return found
-        return replace(found, kept=None)
+        if self._settings.logs is not None:
+            return replace(found, kept=None)
+        return replace(found, is_published=self._output.is_made_from(row_key, found.kept))
 
     def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of one segment, and the seconds they took."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 #: Rows held in memory before they go to the file together.
-ROWS_PER_GROUP = 4096
+ROWS_PER_GROUP = 1024
 
 #: The fields of ``core.report.VideoReport``. ``row`` is 1-based in the manifest, ``seconds`` is
 #: wall time by stage, ``extra`` holds the manifest's further columns.

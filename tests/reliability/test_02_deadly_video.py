@@ -9,17 +9,15 @@ import pytest
 from deadly_models import SignalsChildren, SignalsItself
 from invariants import assert_a_rerun_does_nothing, assert_invariants, assert_nothing_is_left
 from lamp_clips import clip
+from ledgers import losses
 from nights import Night, films, rows_in
 from stub_model import TouchyModel
-
-from fearrefactor.storage.ledger import read_events
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Trial
 
-    from fearrefactor.core.ledger import Lost
     from fearrefactor.vision.segmenter import Segmenter
 
 N_FRAMES = 24
@@ -39,12 +37,6 @@ def rows_with_one(folder: Path, n_films: int) -> list[dict[str, object]]:
     return rows
 
 
-def losses(night: Night) -> list[Lost]:
-    """All of its ledger."""
-    run = night.folder()
-    return [event for event in read_events(run.store, run.ledger_prefix) if event.kind == "lost"]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("local_ray")
@@ -62,7 +54,7 @@ def test_a_video_that_crashes_its_process_each_time_fails_alone_after_three_atte
     assert (deadly.outcome, deadly.code) == ("failed", "poison")
     assert "3 processes that handled it died" in str(deadly.reason)
     assert [report.outcome for report in reports.values()] == ["masked"] * (n_films - 1)
-    assert [(lost.row, lost.counts) for lost in losses(night)] == [(deadly.row, True)] * 3
+    assert [(lost.row, lost.counts) for lost in losses(night.folder())] == [(deadly.row, True)] * 3
     assert_nothing_is_left(night)
     assert_a_rerun_does_nothing(night)
     tried(f"{n_films} films", f"SIGSEGV of {dies}: 3 attempts, {n_films - 1} done, 1 `poison`")

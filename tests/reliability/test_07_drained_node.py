@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from invariants import assert_a_rerun_does_nothing, assert_invariants, assert_nothing_is_left
+from ledgers import losses
 from nights import Driver, Night, films, rows_in
 from stub_model import SlowModel
-from test_02_deadly_video import losses
 from two_nodes import TwoNodes
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def test_a_node_that_is_drained_and_then_killed_fails_no_row_and_counts_against_
         assert driver.wait() == 0, driver.said()
     reports = assert_invariants(night)
     assert [report.outcome for report in reports] == ["masked"] * n_films
-    lost = losses(night)
+    lost = losses(night.folder())
     assert not any(event.counts for event in lost), lost
     assert_nothing_is_left(night, night_folder)
     assert_a_rerun_does_nothing(replace(night, workers=None))

@@ -1,4 +1,4 @@
-"""Tries 17 and 18, and the threat "manifest URIs": rows that are wrong, odd, hostile or double."""
+"""Try 18, and the threat "manifest URIs": rows that are wrong, odd or hostile."""
 
 from __future__ import annotations
 
@@ -92,17 +92,6 @@ def test_200_malformed_rows_are_200_coded_failures_and_the_others_are_done(
     assert sorted(report.row for report in reports) == list(range(1, 301))
     assert all(report.reason for report in reports if report.outcome == "failed")
     tried("200 bad rows of 300, as JSON lines and as CSV", "200 codes, 100 done")
-
-
-def test_where_every_third_row_stands_twice_the_model_sees_each_film_once() -> None:
-    rows = [{"uri": f"film {number}.mp4"} for number in range(100)]
-    doubled = [*rows, *rows[::3], *rows[:9]]
-    stages = FakeStages({})
-    reports = run("\n".join(map(json.dumps, doubled)).encode(), "jsonl", stages)
-    assert Counter(report.code for report in reports) == {None: 100, "duplicate_id": 43}
-    segments = Counter(uri for name, uri in stages.calls if name == "detect")
-    assert set(segments.values()) == {2}  # each film has two
-    assert len(segments) == 100
 
 
 def test_evil_uris_have_codes_and_nobody_is_asked_for_anything(

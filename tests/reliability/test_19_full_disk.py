@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,12 @@ def small_and_large(folder: Path, n_small: int) -> list[dict[str, object]]:
 
 @pytest.mark.timeout(200)
 def test_what_finds_no_room_for_its_scratch_fails_and_the_worker_goes_on(
-    night_folder: Path, disk: Disk, *, full: bool, tried: Trial
+    night_folder: Path,
+    disk: Disk,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    full: bool,
+    tried: Trial,
 ) -> None:
     n_small = 40 if full else 4
     rows = small_and_large(night_folder / "films", n_small)
@@ -97,10 +103,11 @@ def test_what_finds_no_room_for_its_scratch_fails_and_the_worker_goes_on(
     assert_nothing_is_left(night, night_folder)
     assert [path for path in scratch.rglob("*") if path.is_file()] == []
 
-    again = night.again("with-room")
+    again = replace(night, run_id="with-room", workers=None)
     disk("tmp", 4096)
-    driver = Driver(again, night_folder)
-    assert driver.wait() == 0, driver.said()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    report, _ = again.run()
+    assert report.outcomes["failed"] == 0
     reports = {report.row: report for report in assert_invariants(again)}
     assert [row for row, report in reports.items() if not report.reused] == [large.row]
     assert_nothing_is_left(again, night_folder)

@@ -74,7 +74,7 @@ def small_store(no_ray: None) -> Iterator[None]:  # noqa: ARG001 - first there i
 def test_packets_that_are_larger_than_the_store_are_not_lost(
     night_folder: Path, *, full: bool, tried: Trial
 ) -> None:
-    n_films = 40 if full else 7
+    n_films = 40 if full else 6
     rows = rows_in(night_folder / "films", noise(n_films))
     night = Night(f"{night_folder}/bounded/", rows, workers=2)
     ways = {"overflowing": unbounded, **({"bounded": None} if full else {})}

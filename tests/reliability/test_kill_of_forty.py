@@ -94,7 +94,7 @@ def test_a_node_killed_at_a_third_and_the_driver_at_two_thirds_lose_nothing(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", str(s3_settings.endpoint_url))
     monkeypatch.setenv("AWS_REGION", str(s3_settings.region))
-    n_clips = 40 if full else 16
+    n_clips = 40 if full else 24
     seen = night_folder / "seen"
     seen.mkdir()
     with TwoNodes(night_folder) as cluster:

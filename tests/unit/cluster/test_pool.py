@@ -226,3 +226,21 @@ def test_an_actor_on_a_node_that_nobody_knows_any_more_went_with_it() -> None:
 
     with pytest.raises(NodeLostError, match="its node is gone"):
         within(60, lost())
+
+
+def test_free_actors_do_a_last_step_and_nobody_waits_long_for_it(tmp_path: Path) -> None:
+    async def pid() -> int:
+        async with started(hand, 1) as pool:
+            found = await pool.call(lambda actor: actor.pid.remote(), 60)
+            await pool.dismiss(lambda actor: actor.fail.remote(), 30)
+            return int(found)
+
+    async def last_step() -> int:
+        async with started(hand, 1) as pool:
+            found = await pool.call(lambda actor: actor.pid.remote(), 60)
+            await pool.dismiss(lambda actor: actor.leave.remote(tmp_path), 2)
+            return int(found)
+
+    assert within(50, pid()) > 0  # one that fails is no error
+    found = within(50, last_step())
+    assert [path.name for path in tmp_path.iterdir()] == [str(found)]

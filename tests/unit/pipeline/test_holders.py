@@ -23,15 +23,16 @@ ME = Holder("night", "0002-bbbbbbbb")
 
 
 class Others:
-    """What one driver knows of another one of the run ``day``, by a clock that a test moves."""
+    """What one driver knows of another one of ``run_id``, by a clock that a test moves."""
 
-    def __init__(self, folder: Path, *events: Event) -> None:
-        self.run = RunFolder(FolderStore(folder), "out/", "day")
+    def __init__(self, folder: Path, *events: Event, run_id: str = "day") -> None:
+        self.run = RunFolder(FolderStore(folder), "out/", run_id)
         write_ledger(self.run, *events)
         self.now_s = 1e6
-        self._holders = Holders(self.run.store, "out/", ME, lambda: self.now_s)
         [part] = list_parts(self.run.store, self.run.ledger_prefix)
-        self.holder = Holder("day", part.driver)
+        self.holder = Holder(run_id, part.driver)
+        parts = [part] if run_id == ME.run_id else []
+        self._holders = Holders(self.run.store, "out/", ME, parts, lambda: self.now_s)
 
     def add_part(self) -> None:
         """One more sign of life."""
@@ -73,12 +74,23 @@ def test_whoever_has_a_report_is_gone(tmp_path: Path) -> None:
 
 
 def test_an_earlier_driver_of_our_own_run_is_gone_and_a_later_one_is_not(tmp_path: Path) -> None:
-    others = Others(tmp_path, begun())
-    assert others.is_gone(Holder("night", "0001-cccccccc"))
+    others = Others(tmp_path, begun(), run_id="night")
+    assert others.is_gone()
     assert others.is_gone(ME)  # what we left behind ourselves
     for living in ("0002-aaaaaaaa", "0003-aaaaaaaa"):
         assert not others.is_gone(Holder("night", living))
-    assert not others.is_gone(Holder("day", "0001-cccccccc"))
+    assert not others.is_gone(Holder("day", others.holder.driver))
+
+
+def test_an_earlier_driver_of_our_own_run_that_writes_on_is_there(tmp_path: Path) -> None:
+    others = Others(tmp_path, begun(), run_id="night")
+    assert others.is_gone()
+    others.add_part()
+    assert not others.is_gone()
+    others.now_s += SILENCE_S - 1
+    assert not others.is_gone()
+    others.now_s += 6
+    assert others.is_gone()
 
 
 def test_a_ledger_is_not_read_again_for_each_row_that_waits(tmp_path: Path) -> None:

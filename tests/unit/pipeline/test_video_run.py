@@ -317,7 +317,9 @@ def test_other_policies_give_other_work_and_the_same_detections() -> None:
 def logged(film: Film) -> Logged:
     index = make_index(film.n_frames, film.n_segments)
     parts = [make_detections(segment, film.dogs) for segment in index.segments]
-    return Logged(concatenate(parts), index.pts, Kept("detections/film.parquet", "0e" * 32))
+    return Logged(
+        concatenate(parts), index.pts, Kept("detections/film.parquet", "0e" * 32), is_published=True
+    )
 
 
 def test_logged_detections_are_decided_on_again_and_the_model_is_not_asked() -> None:

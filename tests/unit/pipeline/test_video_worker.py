@@ -26,7 +26,7 @@ from fearrefactor.errors import (
     WorkerLostError,
 )
 from fearrefactor.media.packets import EncodedPacket, unpack_all
-from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.inline import HeldPackets, InlineStages
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.pipeline.video import VideoRun
@@ -225,12 +225,13 @@ class SpoilingStages(InlineStages):
         task: SegmentTask,
         regions: Mapping[int, Sequence[Region]],
         wanted: NDArray[np.bool_],
-    ) -> tuple[Path, float]:
-        path, seconds = await super().render(source, task, regions, wanted)
+    ) -> tuple[HeldPackets, float]:
+        held, seconds = await super().render(source, task, regions, wanted)
         if task.segment.index == 2:  # the last one that is dirty
-            *packets, last = unpack_all(io.BytesIO(path.read_bytes()))
-            path.write_bytes(b"".join(packet.pack() for packet in [*packets, self._spoil(last)]))
-        return path, seconds
+            *packets, last = unpack_all(io.BytesIO(held.path.read_bytes()))
+            spoilt = b"".join(packet.pack() for packet in [*packets, self._spoil(last)])
+            held.path.write_bytes(spoilt)
+        return held, seconds
 
 
 #: Who looks first names it: the verifier, or the audit before it.

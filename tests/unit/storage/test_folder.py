@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fearrefactor.errors import SourceChangedError, StoreError
+from fearrefactor.errors import AlreadyExistsError, SourceChangedError, StoreError
 from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.objects import prove_create_only
 
@@ -128,6 +130,20 @@ class CarelessStore(FolderStore):
     def create(self, key: str, source: bytes | Path, metadata: Mapping[str, str]) -> None:
         self.delete(key)
         super().create(key, source, metadata)
+
+
+def test_writers_and_removers_of_one_key_never_meet_half_an_object(store: FolderStore) -> None:
+    def write_and_remove(_: int) -> bool:
+        with contextlib.suppress(AlreadyExistsError):
+            store.create("claims/x", b"mine", {"who": "me"})
+            held = store.stat("claims/x").metadata
+            store.delete("claims/x")
+            return held["who"] == "me"
+        return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(write_and_remove, range(100))) > 10
+    assert [path for path in store.root.rglob("*") if path.is_file()] == []
 
 
 def test_a_store_that_overwrites_fails_its_proof(tmp_path: Path) -> None:
