@@ -6,6 +6,7 @@ OUT ?= out
 FPS ?= 30
 SIZE ?= full
 PAGE ?= docs/reliability.md
+TRIES ?= tests/reliability
 
 .PHONY: demo test lint types contracts bench-stages bench-memory bench-protocol fidelity reliability clean
 
@@ -39,7 +40,7 @@ fidelity: $(VENV)/ready
 	FIDELITY_WRITE=1 $(BIN)/pytest tests/golden/test_odd_files.py
 
 reliability: $(VENV)/ready
-	RELIABILITY=$(SIZE) RELIABILITY_PAGE=$(PAGE) $(BIN)/pytest tests/reliability
+	RELIABILITY=$(SIZE) RELIABILITY_PAGE=$(PAGE) $(BIN)/pytest $(TRIES)
 
 clean:
 	rm -rf $(VENV) $(OUT)

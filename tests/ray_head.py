@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from nights import MARKER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -107,9 +109,17 @@ class RayHead:
         )
 
     def kill(self) -> None:
-        """As a machine is lost: all of its processes at once."""
+        """As a machine is lost: all of its processes at once, in whatever group they are.
+
+        They are known by the head's token. So is a driver that is joined to it, which is elsewhere.
+        """
+        token, elsewhere = os.fsencode(self._token), os.fsencode(MARKER)
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # gone since, or not ours
+                environment = (place / "environ").read_bytes()
+                if token in environment and elsewhere not in environment:
+                    os.kill(int(place.name), signal.SIGKILL)
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _is_ready(self) -> bool:

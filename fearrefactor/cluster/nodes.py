@@ -37,13 +37,13 @@ async def why_gone(node_id: str, look_s: float = _LOOK_S) -> str | None:
     """
     end = time.monotonic() + look_s
     while True:
-        why = await _in_thread(lambda: _look(node_id))
+        why = await in_thread(lambda: _look(node_id))
         if why is not None or time.monotonic() >= end:
             return why
         await asyncio.sleep(_PAUSE_S)
 
 
-async def _in_thread(ask: Callable[[], _T]) -> _T:
+async def in_thread(ask: Callable[[], _T]) -> _T:
     """The answer of a call that blocks, for ever if the head is gone.
 
     For that the loop's own threads are too good: at its end it waits for them.
@@ -109,7 +109,7 @@ async def _until_lost(address: str) -> None:
     n_silent = 0
     while n_silent < _HEAD_SILENT:
         await asyncio.sleep(_HEAD_EVERY_S)
-        is_there = await _in_thread(lambda: _answers(host.strip("[]"), int(port)))
+        is_there = await in_thread(lambda: _answers(host.strip("[]"), int(port)))
         n_silent = 0 if is_there else n_silent + 1
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import ray
 from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
-from fearrefactor.cluster.nodes import why_gone
+from fearrefactor.cluster.nodes import in_thread, why_gone
 from fearrefactor.errors import (
     BlindModelError,
     FearRefactorError,
@@ -171,12 +171,12 @@ class ActorPool:
 
     def _replace(self, actor: Any) -> None:
         if self._nodes.pop(actor, None) is not None:
-            ray.kill(actor)
+            self._keep(in_thread(lambda: ray.kill(actor)))  # both wait for the cluster's head
             self._start_one()
 
     def _start_one(self) -> None:
         self._n_starting += 1
-        self._keep(self._ready(self._create()))
+        self._keep(self._ready())
 
     def _keep(self, work: Awaitable[_T]) -> asyncio.Future[_T]:
         """Whoever waits for a task may go away; it goes on, and nobody misses its error."""
@@ -190,8 +190,9 @@ class ActorPool:
         if not task.cancelled():
             task.exception()
 
-    async def _ready(self, actor: Any) -> None:
+    async def _ready(self) -> None:
         try:
+            actor = await in_thread(self._create)
             node_id = await actor.node_id.remote()
         except RayError as error:
             self._n_starting -= 1  # not by the set of tasks: two may end in one turn of the loop

@@ -9,7 +9,7 @@ import os
 import platform
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -102,17 +102,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the page, if it was asked for."""
-    page = os.environ.get("RELIABILITY_PAGE")
-    if page:
-        Path(page).write_text(_page(session.config.stash[_DONE].values()), "utf-8")
+    """Write the page, if it was asked for. What was not tried this time was, as it came out then.
+
+    So a try can be repeated alone, and the page is made of several runs.
+    """
+    page, cache = os.environ.get("RELIABILITY_PAGE"), session.config.cache
+    if page and cache is not None:
+        place = f"reliability/{'full' if _is_full() else 'small'}"
+        trials = session.config.stash[_DONE].items()
+        kept = cache.get(place, {}) | {name: asdict(trial) for name, trial in trials}
+        cache.set(place, kept)
+        Path(page).write_text(_page([Trial(**told) for told in kept.values()]), "utf-8")
 
 
 def _is_full() -> bool:
     return os.environ.get("RELIABILITY") == "full"
 
 
-def _page(trials: Any) -> str:
+def _page(trials: list[Trial]) -> str:
     by_number: dict[int | None, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_number[trial.number].append(trial)
@@ -132,24 +139,37 @@ def _page(trials: Any) -> str:
     ]
     for number, (what, must) in TRIES.items():
         lines.append(_row(str(number), what, must, by_number.get(number, [])))
-    lines += ["", "| besides | size | result |", "|---|---|---|"]
+    lines += ["", "| besides | size | came of it | result |", "|---|---|---|---|"]
+    besides: dict[str, list[Trial]] = defaultdict(list)
     for trial in by_number[None]:
-        lines.append(f"| {trial.sentence} | {trial.size or '1'} | {trial.outcome} |")
+        besides[trial.sentence.partition("[")[0]].append(trial)
+    lines += [_beside(sentence, of_it) for sentence, of_it in besides.items()]
     return "\n".join(lines) + "\n"
 
 
 def _row(number: str, what: str, must: str, trials: list[Trial]) -> str:
-    sizes = "; ".join(dict.fromkeys(trial.size for trial in trials if trial.size))
-    found = "; ".join(dict.fromkeys(text for trial in trials for text in trial.found))
+    return f"| {number} | {what} | {must} | {_sizes(trials)} | {_found(trials)} | {_came(trials)} |"
+
+
+def _beside(sentence: str, trials: list[Trial]) -> str:
+    return f"| {sentence} | {_sizes(trials)} | {_found(trials)} | {_came(trials)} |"
+
+
+def _sizes(trials: list[Trial]) -> str:
+    return "; ".join(dict.fromkeys(trial.size for trial in trials if trial.size))
+
+
+def _found(trials: list[Trial]) -> str:
+    return "; ".join(dict.fromkeys(text for trial in trials for text in trial.found))
+
+
+def _came(trials: list[Trial]) -> str:
     outcomes = {trial.outcome for trial in trials}
     n_passed = sum(trial.outcome == "passed" for trial in trials)
+    tests = "1 test" if n_passed == 1 else f"{n_passed} tests"
     seconds = sum(trial.seconds for trial in trials)
     if not trials:
-        result = "**not tried**"
-    elif outcomes == {"passed"}:
-        result = f"passed ({n_passed} tests, {seconds:.0f} s)"
-    elif "failed" in outcomes:
-        result = "**FAILED**"
-    else:
-        result = f"{n_passed} passed, others not run"
-    return f"| {number} | {what} | {must} | {sizes} | {found} | {result} |"
+        return "**not tried**"
+    if outcomes == {"passed"}:
+        return f"passed ({tests}, {seconds:.0f} s)"
+    return "**FAILED**" if "failed" in outcomes else f"{n_passed} passed, others not run"

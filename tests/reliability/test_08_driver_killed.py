@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 N_CLIPS = 6
 N_FRAMES = 12
+PASSING = ("scratch/", "claims/", "runs/")
 
 
 class Night:
@@ -91,9 +92,9 @@ class Night:
         return drivers
 
     def objects(self) -> dict[str, tuple[int, int]]:
-        """Inode and time of change of every object but the ledger's."""
+        """Inode and time of change of every object that is to stay, but for the ledger's."""
         found = (self.run.store.stat(listed.key) for listed in self.run.store.list(""))
-        kept = [stat.key for stat in found if not stat.key.startswith(("scratch/", "runs/"))]
+        kept = [stat.key for stat in found if not stat.key.startswith(PASSING)]
         stats = {key: (self.output / key).stat() for key in kept}
         return {key: (stat.st_ino, stat.st_mtime_ns) for key, stat in stats.items()}
 

@@ -32,7 +32,7 @@ def test_a_run_goes_on_by_itself_when_the_store_is_there_again(
     *,
     full: bool,
 ) -> None:
-    seconds = 60 if full else 8
+    seconds = 60 if full else 4
     n_films = 4 if full else 1
     nights.upload(films(n_films))
     fell: list[Call] = []
