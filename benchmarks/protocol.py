@@ -35,8 +35,9 @@ import numpy as np
 from in_process import InProcessMedia
 
 import fearrefactor.pipeline.worker
+from fearrefactor.cli.driver import versions
 from fearrefactor.cli.environment import Environment
-from fearrefactor.cli.run import run, versions
+from fearrefactor.cli.run import run
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.core.detections import Instances
 from fearrefactor.core.model import ModelCard

@@ -17,10 +17,10 @@ def child_environment() -> dict[str, str]:
         **kept,
         "PYTHONPATH": str(_PACKAGE_ROOT),
         "PYTHONUNBUFFERED": "1",
-        # Frames and encoders come and go by the megabyte: give them back at once, or the heap of a
-        # child that renders a long video grows by half.
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
-        "MALLOC_TRIM_THRESHOLD_": "1048576",
+        # Frames and encoders come and go by the megabyte. Given back at once, each costs a thousand
+        # page faults; never given back, the heap of a child that renders long videos grows by half.
+        "MALLOC_MMAP_THRESHOLD_": "4194304",
+        "MALLOC_TRIM_THRESHOLD_": "33554432",
         # Each of an encoder's threads would reserve 64 MiB of an address space that is limited.
         "MALLOC_ARENA_MAX": "2",
         "SVT_LOG": "1",
