@@ -108,10 +108,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """
     page, cache = os.environ.get("RELIABILITY_PAGE"), session.config.cache
     if page and cache is not None:
-        place = f"reliability/{'full' if _is_full() else 'small'}"
         trials = session.config.stash[_DONE].items()
-        kept = cache.get(place, {}) | {name: asdict(trial) for name, trial in trials}
-        cache.set(place, kept)
+        kept = cache.get("reliability/trials", {})
+        kept |= {name: asdict(trial) for name, trial in trials if trial.outcome != "not run"}
+        cache.set("reliability/trials", kept)
         Path(page).write_text(_page([Trial(**told) for told in kept.values()]), "utf-8")
 
 
@@ -123,13 +123,13 @@ def _page(trials: list[Trial]) -> str:
     by_number: dict[int | None, list[Trial]] = defaultdict(list)
     for trial in trials:
         by_number[trial.number].append(trial)
-    command = "make reliability" + ("" if _is_full() else " SIZE=small")
     machine = f"{platform.system()} {platform.machine()} with {os.cpu_count()} cores"
     lines = [
         "# What was tried, and what came of it",
         "",
-        f"Written by `{command}` on {machine}, Python {platform.python_version()}.",
-        "After each try the invariants are checked: every row ended once, with a result or a code;",
+        f"Written by `make reliability` on {machine}, Python {platform.python_version()}; the size",
+        "of each try is in the table. `SIZE=small` is what CI runs, in about twelve minutes;",
+        "`TRIES=FILE` repeats one try and keeps what came of the others. After each try the invariants are checked: every row ended once, with a result or a code;",
         "a scanner that opens every object finds no target; checksums and numbers of frames are",
         "right; one result for each work; nothing is left behind; a rerun calls no model and",
         "writes nothing.",
