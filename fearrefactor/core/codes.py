@@ -12,6 +12,7 @@ from fearrefactor.core.settings import LIMITED
 _AGAIN: Final = (
     "access_denied",
     "disk_full",
+    "internal",
     "interrupted",
     "limit_time",
     "model_error",
@@ -27,7 +28,6 @@ _NEVER: Final = (
     "duplicate_id",
     "empty_file",
     "fidelity",
-    "internal",
     "leak",
     "limit_memory",
     "limit_output",
