@@ -7,7 +7,7 @@ few rows, now on the CPU, into candidates.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from fearrefactor.errors import ModelError
 from fearrefactor.vision.heads.anchor_free import AnchorFree
@@ -56,6 +56,10 @@ def reader(head: Head, n_classes: int) -> HeadReader:
     return kinds[head](n_classes)
 
 
+#: Of a number in full precision.
+_FULL_BYTES: Final = 4
+
+
 def confident(
     head: HeadReader, predictions: Any, n_frames: int, score_floor: float
 ) -> tuple[Any, list[int]]:
@@ -74,7 +78,9 @@ def confident(
     lowest, highest = float(bounds.min()), float(bounds.max())
     if not 0 <= lowest <= highest <= 1:  # NaN compares false
         raise ModelError(f"expected scores in [0, 1], the model answered {lowest} to {highest}")
-    if highest == 0:  # thousands of sigmoids, none of which is ever exactly 0
+    # Of thousands of sigmoids none is ever exactly 0, but in half precision, where the surest noes
+    # are: there only the canary tells.
+    if highest == 0 and predictions.dtype.itemsize >= _FULL_BYTES:
         raise ModelError("expected scores, the model answered 0 everywhere: it is dead")
     keep = (bounds >= score_floor).any(-1)
     return rows[keep], keep.sum(-1).tolist()
