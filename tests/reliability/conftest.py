@@ -128,7 +128,7 @@ def _page(trials: list[Trial]) -> str:
         "# What was tried, and what came of it",
         "",
         f"Written by `make reliability` on {machine}, Python {platform.python_version()}; the size",
-        "of each try is in the table. `SIZE=small` is what CI runs, in about twelve minutes;",
+        "of each try is in the table. `SIZE=small` is what CI runs, in some fifteen minutes;",
         "`TRIES=FILE` repeats one try and keeps what came of the others.",
         "",
         "After each try the invariants are checked: every row ended once, with a result or a code;",
