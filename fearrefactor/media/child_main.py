@@ -13,6 +13,7 @@ import av.error
 import av.logging
 import cv2
 import numpy as np
+from av import library_versions
 
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.letterbox import Letterbox
@@ -113,7 +114,7 @@ class Child:
         send(self._control, head, *buffers)
 
     def _start(self, head: Message, _: list[bytes]) -> None:
-        check_ffmpeg(av.library_versions)
+        check_ffmpeg(library_versions)
         self._source = FedSource(self._feed, head["size"])
         confinement = self._begun.confinement
         self._say({"walls": confinement.walls, "missing": confinement.missing})
