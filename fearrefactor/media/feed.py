@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
 import struct
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,8 +37,18 @@ class SourceFeed:
 
     def close(self) -> None:
         """Hang up and wait for the thread."""
-        self._connection.close()
+        self._hang_up()
         self._thread.join()
+        self._connection.close()
+
+    def _hang_up(self) -> None:
+        # Not a close: of two threads that close one descriptor, the later closes whatever has been
+        # opened under its number since; and a thread that reads is not woken by a close.
+        with (
+            socket.socket(fileno=os.dup(self._connection.fileno())) as end,
+            suppress(OSError),  # the child's end may be gone
+        ):
+            end.shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         while True:
@@ -47,7 +60,7 @@ class SourceFeed:
                 data = self._read(offset, min(size, _BLOCK_BYTES))
             except Exception as error:  # noqa: BLE001 - whatever it is, the parent raises it
                 self.error = error
-                self._connection.close()
+                self._hang_up()
                 return
             try:
                 self._connection.send_bytes(data)

@@ -112,9 +112,22 @@ def test_a_source_that_is_shorter_than_promised_is_an_error_and_not_an_end() -> 
         source.read(10)
 
 
-def test_a_parent_that_hangs_up_ends_its_thread() -> None:
+def test_a_parent_that_hangs_up_ends_its_thread_even_while_the_child_holds_its_end() -> None:
     near, far = Pipe()
     feed = SourceFeed(io.BytesIO(BYTES), near)
-    far.close()
-    feed.close()
+    with far:
+        feed.close()
     assert feed.error is None
+
+
+def test_only_the_parent_closes_its_end_so_that_nobody_elses_file_is_closed_for_it() -> None:
+    near, far = Pipe()
+    feed = SourceFeed(Failing(BYTES), near)
+    with far:
+        source = FedSource(far, len(BYTES))
+        source.seek(2 << 20)
+        with pytest.raises((EOFError, OSError)):
+            source.read(10)
+    assert not near.closed
+    feed.close()
+    assert near.closed
