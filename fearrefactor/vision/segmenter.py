@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fearrefactor.core.letterbox import STRIDE
 from fearrefactor.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from fearrefactor.core.detections import Instances
@@ -65,15 +64,16 @@ class Segmenter(Protocol):
         ...
 
 
-def check_frames(frames: NDArray[np.uint8], name: str) -> None:
-    """Hold frames against what ``Segmenter.segment`` takes.
+def check_frames(frames: Any, name: str) -> None:
+    """Hold frames, an array or a tensor, against what ``Segmenter.segment`` takes.
 
     Raises:
         ModelError: they are of another type, rank or size.
     """
-    fits = frames.ndim == 4 and frames.dtype == np.uint8 and frames.shape[3] == 3
-    if not fits or frames.shape[1] % STRIDE or frames.shape[2] % STRIDE or not frames[:1].size:
+    shape, kind = tuple(frames.shape), str(frames.dtype).removeprefix("torch.")
+    fits = len(shape) == 4 and kind == "uint8" and shape[3] == 3
+    if not fits or shape[1] % STRIDE or shape[2] % STRIDE or not all(shape):
         raise ModelError(
             f"model {name}: expected frames (n, H, W, 3) uint8 with n > 0 and H, W multiples of "
-            f"{STRIDE}, got {frames.shape} {frames.dtype}"
+            f"{STRIDE}, got {shape} {kind}"
         )

@@ -7,24 +7,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from fearrefactor.core.detections import Instances
-from fearrefactor.core.letterbox import CELL
 from fearrefactor.core.model import ModelCard
 from fearrefactor.errors import ModelError
-from fearrefactor.vision.candidates import N_COEFFICIENTS, Candidates, best
-from fearrefactor.vision.heads import confident, reader
-from fearrefactor.vision.masks import crop
+from fearrefactor.vision.device_answers import answers
+from fearrefactor.vision.device_calls import CallsByShape
+from fearrefactor.vision.heads import reader
 from fearrefactor.vision.segmenter import DetectSettings, check_frames
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+    from fearrefactor.core.detections import Instances
     from fearrefactor.vision.catalog import ModelFile
+    from fearrefactor.vision.device_calls import Answers, Captured
     from fearrefactor.vision.network import Network
 
 
 class TorchSegmenter:
-    """A segmenter on ``device``, with weights of ``dtype``: half on a GPU, float32 elsewhere."""
+    """A segmenter on ``device``, with weights of ``dtype``: half on a GPU, float32 elsewhere.
+
+    ``capture`` records the network for each shape of input (see ``CallsByShape``); None calls it
+    directly, which is all that a CPU can do.
+    """
 
     def __init__(
         self,
@@ -34,8 +40,10 @@ class TorchSegmenter:
         *,
         device: str,
         dtype: torch.dtype,
+        capture: Callable[[Callable[[torch.Tensor], Answers], torch.Tensor], Captured]
+        | None = None,
     ) -> None:
-        self.card = ModelCard(
+        self._card = ModelCard(
             name=file.name,
             sha256=file.sha256,
             classes=network.classes,
@@ -50,62 +58,41 @@ class TorchSegmenter:
         # channels last: frames arrive as NHWC, and tensor cores want it
         module = network.module.to(self._device, dtype)
         self._module = module.to(memory_format=torch.channels_last)
+        self._calls = CallsByShape(self._forward, capture) if capture is not None else None
 
-    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
-        """See ``Segmenter.segment``; the frames go through the network as one batch."""
-        check_frames(frames, self.card.name)
+    @property
+    def card(self) -> ModelCard:
+        """Its runtime tells whether its calls are graphs; that is known after the first of them."""
+        if self._calls is None or self._calls.failure:
+            return self._card
+        return self._card.model_copy(update={"runtime": f"{self._card.runtime} graphs"})
+
+    def segment(self, frames: NDArray[np.uint8] | torch.Tensor) -> list[Instances]:
+        """See ``Segmenter.segment``; the frames go through the network as one batch.
+
+        They may be on the device already, as a tensor of the same shape.
+        """
+        check_frames(frames, self._card.name)
         try:
             with torch.inference_mode():
-                return self._segment(frames)
+                sent = frames if isinstance(frames, torch.Tensor) else self._pinned(frames)
+                sent = sent.to(self._device, non_blocking=True)
+                told = (self._calls or self._forward)(sent)
+                n_frames, height, width = sent.shape[:3]
+                return answers(self._head, told, self._settings, (n_frames, height, width))
         except ModelError as error:
-            raise error.naming(f"model {self.card.name}") from error
+            raise error.naming(f"model {self._card.name}") from error
         except RuntimeError as error:
             raise ModelError(
-                f"model {self.card.name}: torch cannot run it on {frames.shape} frames on "
+                f"model {self._card.name}: torch cannot run it on {tuple(frames.shape)} frames on "
                 f"{self._device}: {error}"
             ) from error
 
-    def _segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
-        n_frames, height, width = frames.shape[:3]
-        predictions, prototypes = self._module(self._upload(frames))
-        expected = (n_frames, N_COEFFICIENTS, height // CELL, width // CELL)
-        if tuple(prototypes.shape) != expected:
-            raise ModelError(f"expected prototypes {expected}, got {tuple(prototypes.shape)}")
-        if not bool(torch.isfinite(prototypes).all()):
-            raise ModelError("expected finite prototypes, the model answered NaN or infinity")
-        rows, counts = confident(self._head, predictions, n_frames, self._settings.score_floor)
-        ends = np.cumsum(counts)[:-1]
-        found = [
-            best(
-                self._head.read(frame_rows),
-                self._settings,
-                len(self.card.classes),
-                overlapping=self._head.overlapping,
-            )
-            for frame_rows in np.split(rows.float().cpu().numpy(), ends)
-        ]
-        return [
-            Instances(
-                boxes=candidates.boxes,
-                scores=candidates.scores,
-                class_ids=candidates.class_ids,
-                masks=crop(inside, candidates.boxes),
-            )
-            for candidates, inside in zip(found, self._inside(found, prototypes), strict=True)
-        ]
+    def _forward(self, frames: torch.Tensor) -> Answers:
+        """``(n, H, W, 3)`` uint8 on the device through the network."""
+        predictions, prototypes = self._module(frames.permute(0, 3, 1, 2).to(self._dtype).div_(255))
+        return predictions, prototypes
 
-    def _upload(self, frames: NDArray[np.uint8]) -> torch.Tensor:
+    def _pinned(self, frames: NDArray[np.uint8]) -> torch.Tensor:
         held = torch.from_numpy(np.ascontiguousarray(frames))
-        if self._device.type == "cuda":
-            held = held.pin_memory()
-        sent = held.to(self._device, non_blocking=True).permute(0, 3, 1, 2)
-        return sent.to(self._dtype).div_(255)
-
-    def _inside(self, found: list[Candidates], prototypes: torch.Tensor) -> list[NDArray[np.bool_]]:
-        """``(k, h, w)`` cells inside each instance of each frame; only these bits come back."""
-        bits = []
-        for candidates, mixed in zip(found, prototypes.float(), strict=True):
-            coefficients = torch.from_numpy(candidates.coefficients).to(self._device)
-            bits.append((coefficients @ mixed.flatten(1)).view(-1, *mixed.shape[1:]) > 0)
-        together = torch.cat(bits).cpu().numpy()
-        return np.split(together, np.cumsum([len(one) for one in bits])[:-1])
+        return held.pin_memory() if self._device.type == "cuda" else held

@@ -1,0 +1,103 @@
+"""A network called with batches of few shapes, each captured once as a CUDA graph and replayed.
+
+A small network is hundreds of kernels of a few microseconds each: one by one, Python launches them
+more slowly than a GPU runs them. A graph launches them all at once, but for one shape only, on
+tensors that stay where they are.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+Answers: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+
+#: Sizes of videos are few in one run, and batches are padded to powers of two.
+_MAX_SHAPES: Final = 8
+#: Lazy initialisations and choices of algorithms are over by then (torch's own advice is 3).
+_WARM_UPS: Final = 3
+
+
+class Captured(Protocol):
+    """A function of one shape of input, on memory of its own."""
+
+    def __call__(self, frames: torch.Tensor) -> Answers:
+        """Answers to ``frames``, at most as many as it was captured for.
+
+        They are of the full shape, and hold until the next call; what lies behind the answers to
+        ``frames`` means nothing.
+        """
+        ...
+
+
+class GraphCall:
+    """A function recorded as a CUDA graph for inputs like ``frames``."""
+
+    def __init__(self, function: Callable[[torch.Tensor], Answers], frames: torch.Tensor) -> None:
+        self._frames = torch.zeros_like(frames)
+        aside = torch.cuda.Stream(frames.device)  # type: ignore[no-untyped-call]
+        aside.wait_stream(torch.cuda.current_stream(frames.device))
+        with torch.cuda.stream(aside):
+            for _ in range(_WARM_UPS):
+                function(self._frames)
+        torch.cuda.current_stream(frames.device).wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        # thread_local: other threads of this process decode and shrink meanwhile
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            self._answers = function(self._frames)
+
+    def __call__(self, frames: torch.Tensor) -> Answers:
+        """See ``Captured``."""
+        self._frames[: len(frames)].copy_(frames, non_blocking=True)
+        self._graph.replay()
+        return self._answers
+
+
+class CallsByShape:
+    """Calls ``function`` through what ``capture`` makes of it for each shape.
+
+    Batches are padded to the next power of two, and the least recently used shapes are dropped.
+    Where a capture fails, all later calls are direct ones, and ``failure`` says why.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[torch.Tensor], Answers],
+        capture: Callable[[Callable[[torch.Tensor], Answers], torch.Tensor], Captured],
+    ) -> None:
+        self._function = function
+        self._capture = capture
+        self._calls: OrderedDict[tuple[int, ...], Captured] = OrderedDict()
+        self.failure = ""
+
+    def __call__(self, frames: torch.Tensor) -> Answers:
+        """Answers to ``(n, …)`` frames on the device; they hold until the next call."""
+        n_frames = len(frames)
+        call = None if self.failure else self._call(frames)
+        if call is None:
+            return self._function(frames)
+        predictions, prototypes = call(frames)
+        return predictions[:n_frames], prototypes[:n_frames]
+
+    def _call(self, frames: torch.Tensor) -> Captured | None:
+        shape = (1 << (len(frames) - 1).bit_length(), *frames.shape[1:])
+        if shape not in self._calls:
+            try:
+                self._calls[shape] = self._capture(self._function, frames.new_zeros(shape))
+            except RuntimeError as error:
+                self.failure = str(error).strip().partition("\n")[0]
+                self._calls.clear()
+                _log.warning("the model runs without CUDA graphs: %s", self.failure)
+                return None
+            if len(self._calls) > _MAX_SHAPES:
+                self._calls.popitem(last=False)
+        self._calls.move_to_end(shape)
+        return self._calls[shape]
