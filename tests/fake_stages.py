@@ -16,6 +16,7 @@ from fearrefactor.core.detections import Detections
 from fearrefactor.core.model import ModelCard
 from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
+from fearrefactor.pipeline.deciding import decided
 from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Survey
 from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.objects import ObjectStat
@@ -26,9 +27,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.report import VideoReport
     from fearrefactor.core.video import Segment, SegmentTask, VideoIndex
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Seen
 
 CARD = ModelCard(
@@ -92,6 +96,10 @@ class FakeStages:
         """A dog in each of the film's frames that has one."""
         film = await self._step("detect", source.uri)
         return make_detections(task.segment, film.dogs, film.skipped), 0.25
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        """What real stages decide."""
+        return decided(detections, policy, self.card, canvas)
 
     async def render(
         self,

@@ -9,7 +9,8 @@ import ray
 from stub_model import StubShipment
 
 from fearrefactor.cluster.pool import ActorPool
-from fearrefactor.cluster.scheduler import RayStages, _actor, first_card
+from fearrefactor.cluster.ray_stages import RayStages
+from fearrefactor.cluster.scheduler import _actor, first_card
 
 if TYPE_CHECKING:
     from fearrefactor.pipeline.job import JobSettings

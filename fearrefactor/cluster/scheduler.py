@@ -1,4 +1,4 @@
-"""What runs where: the stages of videos on pools of actors.
+"""What runs where: the cluster that is joined, and the pools of actors that are started on it.
 
 On a CPU cluster one pool does everything, an actor a core. Where there are GPUs, actors that hold
 one each detect, and CPU actors do the rest. Ray retries nothing: the driver does.
@@ -16,24 +16,16 @@ import ray
 
 import fearrefactor
 from fearrefactor.cluster.pool import ActorPool
-from fearrefactor.cluster.time_limits import TimeLimits
+from fearrefactor.cluster.ray_stages import RayStages
 from fearrefactor.cluster.workers import ModelShipment, Worker
 from fearrefactor.errors import InputError, WorkerLostError
 from fearrefactor.pipeline.shown import shown
-from fearrefactor.pipeline.stages import TURN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
-    from fearrefactor.core.plan import Region
-    from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.job import JobSettings
     from fearrefactor.vision.catalog import ModelFile
     from fearrefactor.vision.load import Device
     from fearrefactor.vision.segmenter import DetectSettings
@@ -41,13 +33,9 @@ if TYPE_CHECKING:
 _NO_RETRIES = {"max_restarts": 0, "max_task_retries": 0}
 _GPU_SLOTS = 4
 _KNOCK_S = 20.0
-#: To end media children and remove files.
-_LEAVE_S = 5.0
 #: For what an actor knows without work.
 _ANSWER_S = 300.0
 _ASKED = 9
-#: Of the memory for objects, as much may be taken by rendered packets.
-_PACKET_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -107,111 +95,6 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-class RayStages:
-    """``Stages`` on actors. Start it within the event loop, and stop it at the end."""
-
-    def __init__(
-        self,
-        card: ModelCard,
-        detect_settings: str,
-        pools: tuple[ActorPool, ActorPool],
-        settings: JobSettings,
-    ) -> None:
-        self.card = card
-        self.detect_settings = detect_settings
-        self._detectors, self._media = pools
-        self._limits = TimeLimits(settings)
-        self.packet_room_bytes: int | None = _packet_room_bytes(self._media.n_calls)
-
-    async def survey(self, uri: str) -> Survey:
-        """Pin, checksum and index a source."""
-        return await self._media.call(
-            lambda actor: actor.survey.remote(uri), self._limits.survey(), TURN.get()
-        )
-
-    async def find(self, row_key: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
-        return await self._media.call(
-            lambda actor: actor.find.remote(row_key, work_id), self._limits.lookup(), TURN.get()
-        )
-
-    async def logged(self, row_key: str, detect_id: str) -> Logged | None:
-        """Detections that an earlier run has logged."""
-        return await self._media.call(
-            lambda actor: actor.logged.remote(row_key, detect_id), self._limits.lookup(), TURN.get()
-        )
-
-    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
-        """Detections of a segment, and seconds."""
-        within_s = self._limits.detect(source, task)
-        return await self._detectors.call(
-            lambda actor: actor.detect.remote(source, task), within_s, TURN.get()
-        )
-
-    async def render(
-        self,
-        source: PinnedSource,
-        task: SegmentTask,
-        regions: Mapping[int, Sequence[Region]],
-        wanted: NDArray[np.bool_],
-    ) -> tuple[Any, float]:
-        """A reference to the segment's rendered packets, and seconds."""
-
-        async def step(actor: Any) -> tuple[Any, float]:
-            told = (source, task, regions, wanted)
-            packets, seconds = actor.render.options(num_returns=2).remote(*told)
-            return packets, await seconds
-
-        return await self._media.call(step, self._limits.render(source, task), TURN.get())
-
-    async def audit(
-        self, source: PinnedSource, task: SegmentTask, rendered: Any, frames: Sequence[int]
-    ) -> tuple[Detections, float]:
-        """What the model sees in some frames of a rendered segment, and seconds."""
-        # In a list the reference travels as one: the actor fetches the packets itself.
-        return await self._detectors.call(
-            lambda actor: actor.audit.remote(source, task, [rendered], frames),
-            self._limits.audit(source, task, len(frames)),
-            TURN.get(),
-        )
-
-    async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
-        """Assemble, verify and publish."""
-        return await self._media.call(
-            lambda actor: actor.finish.remote(seen, rendered, whole=whole),
-            self._limits.finish(seen),
-            TURN.get(),
-        )
-
-    @property
-    def max_videos(self) -> int:
-        """How many videos may be in hand at once: enough that no actor waits for the driver."""
-        return 2 * (self._detectors.n_calls + self._media.n_calls)
-
-    async def close(self) -> None:
-        """Have the actors clean up after themselves, and end them."""
-        for pool in {self._detectors, self._media}:
-            await pool.dismiss(lambda actor: actor.close.remote(), _LEAVE_S)
-        self.stop()
-
-    def stop(self) -> None:
-        """End the actors at once."""
-        self._detectors.stop()
-        self._media.stop()
-
-
-def _packet_room_bytes(n_workers: int) -> int:
-    """Of the object stores of all nodes, those among them that the workers are still waiting for.
-
-    The rest of it is for models, for detections on their way, and for packets that are larger than
-    was foreseen.
-    """
-    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    n_cpus = max(1.0, resources.get("CPU", 1.0))
-    grown = max(1.0, n_workers / n_cpus)
-    return int(_PACKET_SHARE * resources.get("object_store_memory", 0.0) * grown)
-
-
 async def start_stages(
     settings: JobSettings,
     file: ModelFile,
@@ -247,7 +130,7 @@ async def start_stages(
         detectors = media = ActorPool(lambda: _actor(settings, model, 1, num_cpus=1), n_cpus, 1)
     detectors.start()
     card = await first_card(detectors)
-    return RayStages(card, repr(detect), (detectors, media), settings)
+    return RayStages(card, settings.deciding(repr(detect)), (detectors, media), settings)
 
 
 async def first_card(pool: ActorPool) -> Any:

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Final
 from fearrefactor.media.budget import Budget
 
 if TYPE_CHECKING:
+    from fearrefactor.core.detections import Detections
     from fearrefactor.core.video import SegmentTask, VideoInfo
     from fearrefactor.pipeline.job import JobSettings, PinnedSource, Seen
 
 #: A large model on a slow core takes about one.
 _MODEL_S_PER_FRAME: Final = 10.0
+#: For each frame and each thing seen in it: a hundred times what one core takes.
+_DECIDE_S: Final = 0.2
 #: Of a log of detections, at most; the driver does not know how large one is.
 _LOG_BYTES: Final = 1 << 30
 #: Of what is rendered, at least: ten times what crf 18 makes of most films.
@@ -43,6 +46,11 @@ class TimeLimits:
         n_frames = task.segment.n_frames
         decoding = self._budget.decoding(source.stat.size_bytes, _pixels(task.info, n_frames))
         return self._start() + decoding + self._model(n_frames)
+
+    def decide(self, detections: Detections) -> float:
+        """For the plan of all that was seen."""
+        n_seen = len(detections.frames) + len(detections)
+        return self._start() + self._patience * _DECIDE_S * n_seen
 
     def render(self, source: PinnedSource, task: SegmentTask) -> float:
         """For a segment, all of it."""

@@ -15,6 +15,7 @@ import ray
 from ray.exceptions import ObjectLostError
 
 from fearrefactor.errors import PacketsLostError
+from fearrefactor.pipeline.deciding import Decided, decided
 from fearrefactor.pipeline.scratch import Scratch, sweep
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.batcher import DynamicBatcher
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.vision.segmenter import DetectSettings
@@ -130,6 +133,13 @@ class Worker:
         """As ``VideoWorker.detect``."""
         with self._worker() as worker:
             return worker.detect(source, task)
+
+    def decide(
+        self, detections: Detections, policy: Policy, card: ModelCard, canvas: Canvas
+    ) -> Decided:
+        """As ``decided``: it takes a place of its own, for it is work for a core."""
+        with self._worker():
+            return decided(detections, policy, card, canvas)
 
     def render(
         self,

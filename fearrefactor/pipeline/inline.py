@@ -7,6 +7,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING
 
+from fearrefactor.pipeline.deciding import decided
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.pipeline.worker import VideoWorker
 
@@ -59,6 +64,10 @@ class InlineStages:
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of a segment, and seconds."""
         return self._worker.detect(source, task)
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        """What is masked where."""
+        return decided(detections, policy, self.card, canvas)
 
     async def render(
         self,

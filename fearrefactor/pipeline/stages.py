@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.pipeline.claims import Claims
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import (
         JobSettings,
         Logged,
@@ -72,6 +75,10 @@ class Stages(Protocol):
 
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of a segment, and seconds."""
+        ...
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        """What is masked where, of all that was seen."""
         ...
 
     async def render(

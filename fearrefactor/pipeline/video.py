@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fearrefactor.core import identity
-from fearrefactor.core.decide import decide
 from fearrefactor.core.detections import join
 from fearrefactor.core.leaks import modes_as_close
 from fearrefactor.core.report import VideoReport, printable
-from fearrefactor.core.verdict import review_reasons
 from fearrefactor.errors import FearRefactorError, MediaError, SourceChangedError
+from fearrefactor.pipeline.deciding import decided
 from fearrefactor.pipeline.job import Seen
 from fearrefactor.pipeline.rendering import Rendering
 from fearrefactor.pipeline.retries import Retries, all_of
@@ -24,11 +23,13 @@ from fearrefactor.pipeline.stages import TURN
 from fearrefactor.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.manifest import Row
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Survey
     from fearrefactor.pipeline.stages import RunContext
 
@@ -125,9 +126,7 @@ class VideoRun:
         work = self._audited(detect, self._settings.audit or ("none" if is_known else "sampled"))
         self._context.journal.named(self._row.number, self._row.key, work)
         detections = logged.detections if logged else await self._detect(survey.source, index)
-        with self._watch.stage("decide"):
-            plan = decide(detections, self._policy, self._stages.card, index.canvas)
-            reasons = review_reasons(plan, self._policy, index.canvas)
+        done = await self._decide(detections, index.canvas)
         seen = Seen(
             row_key=self._row.key,
             video_id=self._row.id,
@@ -136,8 +135,8 @@ class VideoRun:
             detect_settings=self._stages.detect_settings,
             detections=detections,
             kept=logged.kept if logged else None,
-            plan=plan,
-            reasons=reasons,
+            plan=done.plan,
+            reasons=done.reasons,
             detect_id=detect,
             work_id=work,
             keep_tags=self._policy.keep_tags,
@@ -190,7 +189,7 @@ class VideoRun:
                 lambda: self._stages.detect(source, task)
             )
             self._watch.add({"detect": seconds})
-            self._report["n_model_frames"] += len(found.frames)
+            self._report["n_model_frames"] += len(found.frames) - found.n_reused
             self._progress.did_frames(task.segment.n_frames)
             return found
 
@@ -199,6 +198,16 @@ class VideoRun:
             return join(parts, index.n_frames)
         except ValueError as error:
             raise MediaError(f"not every frame was inspected: {error}") from error
+
+    async def _decide(self, detections: Detections, canvas: Canvas) -> Decided:
+        if len(detections):
+            done = await self._retries.surviving(
+                lambda: self._stages.decide(detections, self._policy, canvas)
+            )
+        else:  # next to nothing is to be done: no worker is asked
+            done = decided(detections, self._policy, self._stages.card, canvas)
+        self._watch.add({"decide": done.seconds})
+        return done
 
     def _failed(self, code: str, reason: str) -> VideoReport:
         return VideoReport(

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from conftest import Trial
     from numpy.typing import NDArray
 
+    from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Seen, Survey
     from fearrefactor.pipeline.stages import Stages
 
@@ -62,6 +65,10 @@ class ShuffledStages:
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Late."""
         return await self._late(lambda: self._stages.detect(source, task))
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        """Late."""
+        return await self._late(lambda: self._stages.decide(detections, policy, canvas))
 
     async def render(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from values import video_index
+from values import detections, video_index
 
 from fearrefactor.cluster.time_limits import TimeLimits
 from fearrefactor.core.settings import ChildSettings
@@ -44,11 +44,13 @@ def test_patience_multiplies_them_all() -> None:
     index = video_index([12], size_bytes=1000)
     source = PinnedSource("s3://b/film.mp4", "s3://b", ObjectStat("film.mp4", 1000, "v1"))
     (task,) = index.tasks()
+    seen = detections(12, [])
     once, thrice = limits(1), limits(3)
     pairs = [
         (once.survey(), thrice.survey()),
         (once.lookup(), thrice.lookup()),
         (once.detect(source, task), thrice.detect(source, task)),
+        (once.decide(seen), thrice.decide(seen)),
         (once.render(source, task), thrice.render(source, task)),
         (once.audit(source, task, 3), thrice.audit(source, task, 3)),
     ]

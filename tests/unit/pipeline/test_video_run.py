@@ -38,7 +38,10 @@ from fearrefactor.pipeline.job import Kept, Logged, Published
 from fearrefactor.pipeline.video import VideoRun
 
 if TYPE_CHECKING:
+    from fearrefactor.core.canvas import Canvas
+    from fearrefactor.core.detections import Detections
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Survey
 
 DOGS = Policy(name="dogs", rules=(frame_by_frame("dog"),))
@@ -370,3 +373,31 @@ def test_a_video_beyond_a_limit_of_the_policy_waits_for_a_person(
     assert report.outcome == outcome
     assert (report.code == "review") == (outcome == "review")
     assert ("of 24 frames, limit 10 %" in str(report.reason)) == (outcome == "review")
+
+
+class DeadlyPlans(FakeStages):
+    """Stages whose workers die while they decide, so many times."""
+
+    def __init__(self, films: dict[str, Film], n_deaths: int) -> None:
+        super().__init__(films)
+        self.n_deaths = n_deaths
+        self.n_decided = 0
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        self.n_decided += 1
+        if self.n_decided <= self.n_deaths:
+            raise WorkerLostError("out of memory")
+        return await super().decide(detections, policy, canvas)
+
+
+def test_a_worker_that_dies_while_it_decides_is_no_end_of_the_driver() -> None:
+    stages = DeadlyPlans({"film": Film(dogs=SOME_DOGS)}, n_deaths=2)
+    assert run_on(stages).outcome == "masked"
+    assert stages.n_decided == 3
+    assert run_on(DeadlyPlans({"film": Film(dogs=SOME_DOGS)}, n_deaths=3)).code == "poison"
+
+
+def test_where_nothing_was_seen_no_worker_is_asked_to_decide() -> None:
+    stages = DeadlyPlans({"film": Film()}, n_deaths=99)
+    assert run_on(stages).outcome == "clean"
+    assert stages.n_decided == 0

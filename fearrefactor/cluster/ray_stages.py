@@ -1,0 +1,144 @@
+"""The stages of videos as calls to actors, each within its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from fearrefactor.cluster.time_limits import TimeLimits
+from fearrefactor.pipeline.stages import TURN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fearrefactor.cluster.pool import ActorPool
+    from fearrefactor.core.canvas import Canvas
+    from fearrefactor.core.detections import Detections
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import Region
+    from fearrefactor.core.policy import Policy
+    from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.deciding import Decided
+    from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
+
+#: To end media children and remove files.
+_LEAVE_S = 5.0
+#: Of the memory for objects, as much may be taken by rendered packets.
+_PACKET_SHARE = 0.5
+
+
+class RayStages:
+    """``Stages`` on actors. Start it within the event loop, and stop it at the end."""
+
+    def __init__(
+        self,
+        card: ModelCard,
+        detect_settings: str,
+        pools: tuple[ActorPool, ActorPool],
+        settings: JobSettings,
+    ) -> None:
+        self.card = card
+        self.detect_settings = detect_settings
+        self._detectors, self._media = pools
+        self._limits = TimeLimits(settings)
+        self.packet_room_bytes: int | None = _packet_room_bytes(self._media.n_calls)
+
+    async def survey(self, uri: str) -> Survey:
+        """Pin, checksum and index a source."""
+        return await self._media.call(
+            lambda actor: actor.survey.remote(uri), self._limits.survey(), TURN.get()
+        )
+
+    async def find(self, row_key: str, work_id: str) -> Published | None:
+        """What an earlier run published for the same work."""
+        return await self._media.call(
+            lambda actor: actor.find.remote(row_key, work_id), self._limits.lookup(), TURN.get()
+        )
+
+    async def logged(self, row_key: str, detect_id: str) -> Logged | None:
+        """Detections that an earlier run has logged."""
+        return await self._media.call(
+            lambda actor: actor.logged.remote(row_key, detect_id), self._limits.lookup(), TURN.get()
+        )
+
+    async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+        """Detections of a segment, and seconds."""
+        within_s = self._limits.detect(source, task)
+        return await self._detectors.call(
+            lambda actor: actor.detect.remote(source, task), within_s, TURN.get()
+        )
+
+    async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
+        """What is masked where."""
+        return await self._media.call(
+            lambda actor: actor.decide.remote(detections, policy, self.card, canvas),
+            self._limits.decide(detections),
+            TURN.get(),
+        )
+
+    async def render(
+        self,
+        source: PinnedSource,
+        task: SegmentTask,
+        regions: Mapping[int, Sequence[Region]],
+        wanted: NDArray[np.bool_],
+    ) -> tuple[Any, float]:
+        """A reference to the segment's rendered packets, and seconds."""
+
+        async def step(actor: Any) -> tuple[Any, float]:
+            told = (source, task, regions, wanted)
+            packets, seconds = actor.render.options(num_returns=2).remote(*told)
+            return packets, await seconds
+
+        return await self._media.call(step, self._limits.render(source, task), TURN.get())
+
+    async def audit(
+        self, source: PinnedSource, task: SegmentTask, rendered: Any, frames: Sequence[int]
+    ) -> tuple[Detections, float]:
+        """What the model sees in some frames of a rendered segment, and seconds."""
+        # In a list the reference travels as one: the actor fetches the packets itself.
+        return await self._detectors.call(
+            lambda actor: actor.audit.remote(source, task, [rendered], frames),
+            self._limits.audit(source, task, len(frames)),
+            TURN.get(),
+        )
+
+    async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
+        """Assemble, verify and publish."""
+        return await self._media.call(
+            lambda actor: actor.finish.remote(seen, rendered, whole=whole),
+            self._limits.finish(seen),
+            TURN.get(),
+        )
+
+    @property
+    def max_videos(self) -> int:
+        """How many videos may be in hand at once: enough that no actor waits for the driver."""
+        return 2 * (self._detectors.n_calls + self._media.n_calls)
+
+    async def close(self) -> None:
+        """Have the actors clean up after themselves, and end them."""
+        for pool in {self._detectors, self._media}:
+            await pool.dismiss(lambda actor: actor.close.remote(), _LEAVE_S)
+        self.stop()
+
+    def stop(self) -> None:
+        """End the actors at once."""
+        self._detectors.stop()
+        self._media.stop()
+
+
+def _packet_room_bytes(n_workers: int) -> int:
+    """Of the object stores of all nodes, those among them that the workers are still waiting for.
+
+    The rest of it is for models, for detections on their way, and for packets that are larger than
+    was foreseen.
+    """
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    n_cpus = max(1.0, resources.get("CPU", 1.0))
+    grown = max(1.0, n_workers / n_cpus)
+    return int(_PACKET_SHARE * resources.get("object_store_memory", 0.0) * grown)
