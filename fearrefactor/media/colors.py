@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -83,8 +84,13 @@ class Colors:
 
     def levels(self, rgb: tuple[int, int, int]) -> tuple[int, ...]:
         """An 8-bit colour as one sample value for each plane but alpha, in their order."""
-        return tuple(int(plane) for plane in self.planes(np.array(rgb, np.uint8)))
+        return _levels(self, rgb)
 
     def _rounded(self, values: NDArray[np.float32]) -> Samples:
         top = (1 << self.bits) - 1
         return np.clip(np.rint(values), 0, top).astype(np.uint8 if self.bits <= 8 else "<u2")
+
+
+@lru_cache(maxsize=64)  # a video asks for the same few in every frame
+def _levels(colors: Colors, rgb: tuple[int, int, int]) -> tuple[int, ...]:
+    return tuple(int(plane) for plane in colors.planes(np.array(rgb, np.uint8)))

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
+from av.video.format import VideoFormat
 
 from fearrefactor.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import av
+    from av.video.plane import VideoPlane
     from numpy.typing import NDArray
 
     Samples: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
@@ -102,30 +105,49 @@ def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
     """
     if not _PLANAR.fullmatch(frame.format.name):
         raise _unsupported(frame.format.name)
-    return tuple(_plane(frame, index) for index in range(len(frame.planes)))
+    kinds = _kinds(frame.format.name)
+    stored = frame.planes
+    return tuple(_plane(frame, index, stored[index], kind) for index, kind in enumerate(kinds))
 
 
-def _plane(frame: av.VideoFrame, index: int) -> Plane:
-    name = frame.format.name
-    role = _role(name, index)
-    sub_x = sub_y = 0
-    if role == "chroma":
-        # how many samples stand for 16 pixels: 16, 8 or 4
-        sub_x = (16 // frame.format.chroma_width(16)).bit_length() - 1
-        sub_y = (16 // frame.format.chroma_height(16)).bit_length() - 1
-    width = -(-frame.width >> sub_x)
-    height = -(-frame.height >> sub_y)
-    bits = next(c.bits for c in frame.format.components if c.plane == index)
-    dtype = np.dtype(np.uint8 if bits <= 8 else "<u2")
-    stored = frame.planes[index]
-    if stored.line_size < width * dtype.itemsize:
+def _plane(frame: av.VideoFrame, index: int, stored: VideoPlane, kind: _Kind) -> Plane:
+    width = -(-frame.width >> kind.sub_x)
+    height = -(-frame.height >> kind.sub_y)
+    dtype = np.dtype(np.uint8 if kind.bits <= 8 else "<u2")
+    line_size = stored.line_size
+    if line_size < width * dtype.itemsize:
         raise UnsupportedError(
             f"expected rows of at least {width * dtype.itemsize} bytes in plane {index} of "
-            f"{name}, got {stored.line_size}: a picture stored bottom-up cannot be masked in place"
+            f"{frame.format.name}, got {line_size}: a picture stored bottom-up cannot be masked "
+            "in place"
         )
-    rows = np.frombuffer(cast("Any", stored), np.uint8)[: stored.line_size * height]
-    samples = rows.reshape(height, stored.line_size)[:, : width * dtype.itemsize].view(dtype)
-    return Plane(samples, role, sub_x, sub_y, (1 << bits) - 1)
+    rows = np.frombuffer(cast("Any", stored), np.uint8)[: line_size * height]
+    samples = rows.reshape(height, line_size)[:, : width * dtype.itemsize].view(dtype)
+    return Plane(samples, kind.role, kind.sub_x, kind.sub_y, (1 << kind.bits) - 1)
+
+
+class _Kind(NamedTuple):
+    """What all frames of a format have in common in one plane."""
+
+    role: Role
+    sub_x: int
+    sub_y: int
+    bits: int
+
+
+@lru_cache(maxsize=32)
+def _kinds(name: str) -> tuple[_Kind, ...]:
+    """By plane. A format is asked once: its answers cost more than a frame's planes."""
+    told = VideoFormat(name, 16, 16)
+    bits = {component.plane: component.bits for component in reversed(told.components)}
+    # how many samples stand for 16 pixels: 16, 8 or 4
+    sub_x = (16 // told.chroma_width(16)).bit_length() - 1
+    sub_y = (16 // told.chroma_height(16)).bit_length() - 1
+    roles = [_role(name, index) for index in range(max(bits) + 1)]
+    return tuple(
+        _Kind(role, *((sub_x, sub_y) if role == "chroma" else (0, 0)), bits[index])
+        for index, role in enumerate(roles)
+    )
 
 
 def _role(name: str, index: int) -> Role:

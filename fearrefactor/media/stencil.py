@@ -7,8 +7,10 @@ covered. The outline is smooth and lies up to a third of a cell outside the cell
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import cv2
 import numpy as np
@@ -19,10 +21,13 @@ if TYPE_CHECKING:
     from fearrefactor.core.rle import Mask
     from fearrefactor.media.planes import Plane, Samples
 
+    #: Pixels of a frame: top, bottom, left, right.
+    Rectangle: TypeAlias = tuple[int, int, int, int]
+
 Value = TypeVar("Value", np.bool_, np.uint8)
 
-# Interpolated between cell centres, a point inside a masked cell is never below 0.5 × 0.5 of 255;
-# warpAffine may round its position by 1/32 of a cell. A fifth of 255 is safely below both.
+# Interpolated between cell centres, a point inside a masked cell is never below 0.5 × 0.5 of 255,
+# but for rounding: a fifth of 255 is safely below.
 _OUTLINE = 51
 
 
@@ -48,9 +53,21 @@ class Stencil:
         return self.left + int(self.inside.shape[1])
 
     def paint(self, plane: Plane, values: Samples | int) -> None:
-        """Write ``values``, one or a rectangle of the stencil's size, where ``inside`` is true."""
+        """Write ``values``, one or a rectangle of the stencil's size, where ``inside`` is true.
+
+        Raises:
+            ValueError: they are of another size or type than what they are to be written into.
+        """
         target = plane.samples[self.top : self.bottom, self.left : self.right]
-        np.copyto(target, values, where=self.inside, casting="same_kind")
+        if isinstance(values, int):
+            values = np.full(target.shape, values, target.dtype)
+        same = values.shape == target.shape == self.inside.shape and values.dtype == target.dtype
+        if not same:  # OpenCV would write into an array of its own, and nothing would be masked
+            raise ValueError(
+                f"expected {self.inside.shape} {target.dtype} samples to paint, got "
+                f"{values.shape} {values.dtype}, onto {target.shape}"
+            )
+        cv2.copyTo(values, self.inside.view(np.uint8), target)  # a third of what NumPy takes
 
 
 def cut(mask: Mask, rotation_deg: int, width_px: int, height_px: int) -> Stencil:
@@ -61,17 +78,15 @@ def cut(mask: Mask, rotation_deg: int, width_px: int, height_px: int) -> Stencil
     Raises:
         ValueError: a rotation that is not a quarter turn, or a mask that masks nothing.
     """
-    if rotation_deg not in {0, 90, 180, 270}:
-        raise ValueError(f"expected a rotation of 0, 90, 180 or 270 degrees, got {rotation_deg}")
-    cells = np.rot90(mask.bits(), rotation_deg // 90)  # anticlockwise: from upright back to coded
-    cells = _at_most(_at_most(cells, height_px).T, width_px).T
-    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
-    if not rows.size:
-        raise ValueError(f"expected a mask with something in it, got {mask.width} × {mask.height}")
-    top, bottom = _extent(rows, cells.shape[0], height_px)
-    left, right = _extent(columns, cells.shape[1], width_px)
-    inside = _enlarge(cells, width_px, height_px, (top, bottom, left, right)) > _OUTLINE
-    return Stencil(top, left, inside)
+    cells = _coded(mask, rotation_deg, width_px, height_px)
+    rectangle = _extents(cells, width_px, height_px)
+    inside = _enlarge(cells, width_px, height_px, rectangle) > _OUTLINE
+    return Stencil(rectangle[0], rectangle[2], inside)
+
+
+def reach(mask: Mask, rotation_deg: int, width_px: int, height_px: int) -> Rectangle:
+    """The rectangle of the stencil that ``cut`` makes of the same."""
+    return _extents(_coded(mask, rotation_deg, width_px, height_px), width_px, height_px)
 
 
 def onto(stencil: Stencil, plane: Plane, *, interlaced: bool = False) -> Stencil:
@@ -103,10 +118,11 @@ def pool(
     pixels = np.zeros(((end_row - row) * down, (end_column - column) * across), values.dtype)
     y, x = top - row * down, left - column * across
     pixels[y : y + values.shape[0], x : x + values.shape[1]] = values
-    largest = pixels[::down, ::across].copy()
-    for i in range(down):
-        for j in range(across):
-            np.maximum(largest, pixels[i::down, j::across], out=largest)
+    # Rows first: they lie in one piece each.
+    rows = pixels.reshape(end_row - row, down, -1).max(axis=1)
+    largest = rows[:, ::across]
+    for offset in range(1, across):
+        largest = np.maximum(largest, rows[:, offset::across])
     if fields == 2:
         row *= 2
         largest = np.repeat(largest, 2, axis=0)[: plane.samples.shape[0] - row]
@@ -127,6 +143,24 @@ def _at_most(cells: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
     return np.maximum.reduceat(padded, spans, axis=0)[::2]
 
 
+@lru_cache(maxsize=8)  # whoever asks for the reach of a frame's masks cuts them next
+def _coded(mask: Mask, rotation_deg: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """A mask's cells as the frame is coded, no finer than its pixels: nobody writes into them."""
+    if rotation_deg not in {0, 90, 180, 270}:
+        raise ValueError(f"expected a rotation of 0, 90, 180 or 270 degrees, got {rotation_deg}")
+    cells = np.rot90(mask.bits(), rotation_deg // 90)  # anticlockwise: from upright back to coded
+    cells = _at_most(_at_most(cells, height_px).T, width_px).T
+    if not cells.any():
+        raise ValueError(f"expected a mask with something in it, got {mask.width} × {mask.height}")
+    return cells
+
+
+def _extents(cells: NDArray[np.uint8], width_px: int, height_px: int) -> Rectangle:
+    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    down = _extent(rows, cells.shape[0], height_px)
+    return *down, *_extent(columns, cells.shape[1], width_px)
+
+
 def _extent(filled: NDArray[np.intp], n_cells: int, n_px: int) -> tuple[int, int]:
     """First and one past the last pixel that interpolation between ``filled`` cells can reach."""
     first = np.floor((filled[0] - 0.5) * n_px / n_cells)
@@ -135,7 +169,7 @@ def _extent(filled: NDArray[np.intp], n_cells: int, n_px: int) -> tuple[int, int
 
 
 def _enlarge(
-    cells: NDArray[np.uint8], width_px: int, height_px: int, rectangle: tuple[int, int, int, int]
+    cells: NDArray[np.uint8], width_px: int, height_px: int, rectangle: Rectangle
 ) -> NDArray[np.uint8]:
     """Cells, 0 or 255, interpolated at each pixel's centre in a rectangle of the frame.
 
@@ -143,15 +177,21 @@ def _enlarge(
     border covers the last row and column too.
     """
     top, bottom, left, right = rectangle
-    padded = np.pad(cells * np.uint8(255), 1, mode="edge")
-    scale_x, scale_y = cells.shape[1] / width_px, cells.shape[0] / height_px
-    to_cells = np.array(
-        [
-            [scale_x, 0, (left + 0.5) * scale_x + 0.5],
-            [0, scale_y, (top + 0.5) * scale_y + 0.5],
-        ]
-    )
-    size = (right - left, bottom - top)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    values = cv2.warpAffine(padded, to_cells, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values, np.uint8)
+    first_row, end_row = _around(top, bottom, cells.shape[0], height_px)
+    first, end = _around(left, right, cells.shape[1], width_px)
+    near = np.ascontiguousarray(cells[first_row:end_row, first:end]) * np.uint8(255)
+    y, x = first_row * height_px // cells.shape[0], first * width_px // cells.shape[1]
+    size = (end * width_px // cells.shape[1] - x, end_row * height_px // cells.shape[0] - y)
+    values = cv2.resize(near, size, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(values[top - y : bottom - y, left - x : right - x], np.uint8)
+
+
+def _around(first_px: int, end_px: int, n_cells: int, n_px: int) -> tuple[int, int]:
+    """First and one past the last cell that pixels are interpolated from.
+
+    Both lie on the edge of a pixel: so the part is enlarged as it is within the whole.
+    """
+    step = n_cells // math.gcd(n_cells, n_px)
+    first = (first_px * n_cells // n_px - 1) // step * step
+    end = -(-(-(-end_px * n_cells // n_px) + 1) // step) * step
+    return max(first, 0), min(end, n_cells)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fearrefactor.core.rle import encode
 from fearrefactor.errors import FidelityError
-from fearrefactor.media.likeness import layers
+from fearrefactor.media.blocks import kept, layers
 from fearrefactor.media.planes import planes_of, to_planar
 from fearrefactor.media.render import mask_frame
 
@@ -42,7 +42,7 @@ def prove_effect(frame: VideoFrame, region: Region, info: VideoInfo) -> None:
         shape, kind = plane.samples.shape, plane.samples.dtype
         plane.samples[:] = random.integers(0, plane.max_value, shape, kind, endpoint=True)
     everywhere = replace(region, mask=encode(np.ones((1, _CELLS, _CELLS), np.uint8))[0])
-    before = layers(mask_frame(noisy, (), info))
+    before = kept(layers(mask_frame(noisy, (), info)))
     after = layers(mask_frame(noisy, (everywhere,), info))
     pairs = zip(before, after, strict=True)
     if all(np.array_equal(one.samples, other.samples) for one, other in pairs):

@@ -14,9 +14,11 @@ import numpy as np
 
 from fearrefactor.core.gops import runs
 from fearrefactor.errors import FidelityError, MediaError
+from fearrefactor.media.blocks import kept, layers
 from fearrefactor.media.decode import checksum, segment_frames
-from fearrefactor.media.likeness import check_picture, layers
+from fearrefactor.media.likeness import check_picture
 from fearrefactor.media.render import mask_frame
+from fearrefactor.media.stencil import reach
 from fearrefactor.media.verify_effects import prove_effect
 
 if TYPE_CHECKING:
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
     from fearrefactor.core.gops import Gops
     from fearrefactor.core.plan import Region
     from fearrefactor.core.settings import VerifyMode
-    from fearrefactor.core.video import SegmentTask, VideoIndex
+    from fearrefactor.core.video import SegmentTask, VideoIndex, VideoInfo
     from fearrefactor.media.source import Source
+    from fearrefactor.media.stencil import Rectangle
 
 #: How many frames of a GOP are decoded to see that it begins well.
 _BEGUN_FRAMES = 8
@@ -123,17 +126,22 @@ class PictureCheck:
         if source_number != number:
             raise FidelityError(f"expected frame {number} of the source, got {source_number}")
         regions = self._regions.get(number, ())
-        bare = mask_frame(source, (), self._index.info)
-        unmasked = planned = layers(bare)
+        info = self._index.info
+        bare = mask_frame(source, (), info)
         if regions:
-            planned = layers(mask_frame(source, regions, self._index.info))
+            # An image is turned upright when it is written, and its masks are not: all is kept.
+            within = None if info.is_image else _around(regions, info)
+            unmasked = kept(layers(bare, within))
+            planned = layers(mask_frame(source, regions, info))
+        else:
+            unmasked = planned = layers(bare)
         if frame.format.name != bare.format.name:  # an image whose codec has formats of its own
             frame = frame.reformat(format=bare.format.name, threads=1)
         check_picture(number, unmasked, planned, layers(frame))
         for region in regions:
             if region.effect.kind not in self._proven:
                 self._proven.add(region.effect.kind)
-                prove_effect(source, region, self._index.info)
+                prove_effect(source, region, info)
 
     def _source_frames(self, source: Source) -> Iterator[tuple[int, VideoFrame]]:
         """All frames that were rendered, decoded in the same runs as when they were."""
@@ -158,3 +166,12 @@ class PictureCheck:
                 yield number, frame
         except MediaError as error:
             raise FidelityError(f"the result cannot be read back: {error}") from error
+
+
+def _around(regions: Sequence[Region], info: VideoInfo) -> Rectangle:
+    """Pixels of the coded frame outside which nothing is masked."""
+    found = [
+        reach(region.mask, info.rotation_deg, info.width_px, info.height_px) for region in regions
+    ]
+    tops, bottoms, lefts, rights = zip(*found, strict=True)
+    return min(tops), max(bottoms), min(lefts), max(rights)

@@ -69,6 +69,20 @@ def means_of(plane: Plane, stencil: Stencil, *, down: int, across: int, reach: i
             window, 0, missing_rows, 0, missing_columns, cv2.BORDER_REFLECT
         )
         window = cast("Samples", bordered)
-    size = (end_column - column, end_row - row)
-    means = cast("Samples", cv2.resize(window, size, interpolation=cv2.INTER_AREA))
-    return Grid(means, row, column, down, across)
+    return Grid(_means(window, down, across), row, column, down, across)
+
+
+def _means(samples: Samples, down: int, across: int) -> Samples:
+    """Means of cells of powers of two: of halves where there are any, which takes half the time.
+
+    All by halves would take a fifth, and round each mean up by almost 1.
+    """
+    if down % 2 == across % 2 == 0:
+        down, across = down // 2, across // 2
+        samples = _shrunk(samples, 2, 2)
+    return _shrunk(samples, down, across)
+
+
+def _shrunk(samples: Samples, down: int, across: int) -> Samples:
+    size = (samples.shape[1] // across, samples.shape[0] // down)
+    return cast("Samples", cv2.resize(samples, size, interpolation=cv2.INTER_AREA))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fearrefactor.errors import FidelityError
-from fearrefactor.media.likeness import Layer, check_picture
+from fearrefactor.media.blocks import Layer
+from fearrefactor.media.likeness import check_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,10 @@ from hypothesis import strategies as st
 from walk import LIMITS, expectation, index_of, masked, middle, put_together
 
 from fearrefactor.core.gops import Gops
+from fearrefactor.core.plan import Region
+from fearrefactor.core.policy import Effect
+from fearrefactor.core.rle import encode
+from fearrefactor.errors import FidelityError
 from fearrefactor.media.verify import verify
 from fearrefactor.media.verify_pictures import stretches
 
@@ -65,6 +69,28 @@ def test_every_effect_passes_in_films_of_all_kinds(
     data = synthetic.plain(**film)
     index = index_of(data)
     masked(data, index, dict.fromkeys(range(3, 20, 2), (middle(kind),)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "film",
+    [
+        {"rotation_deg": 90},
+        {"rotation_deg": 270, "pix_fmt": "yuv420p10le"},
+        {"width": 131, "height": 77, "pix_fmt": "yuv444p"},
+    ],
+)
+@pytest.mark.parametrize("corner", [np.s_[:6, :6], np.s_[-6:, :6], np.s_[:6, -6:], np.s_[-6:, -6:]])
+def test_a_mask_in_a_corner_that_was_left_out_is_found_however_the_picture_lies(
+    film: dict[str, object], corner: tuple[slice, slice], tmp_path: Path
+) -> None:
+    data = synthetic.plain(n_frames=12, **film)
+    index = index_of(data)
+    bits = np.zeros((1, 24, 40), np.uint8)
+    bits[0][corner] = 1
+    hidden = (Region(Effect(kind="fill", color="#ff00ff"), encode(bits)[0], 40.0),)
+    path = put_together(data, index, {5: hidden}, tmp_path)
+    with pytest.raises(FidelityError, match=r"frame 6 at .* expected it masked"):
+        verify(io.BytesIO(data), path, expectation(data, index, {5: hidden, 6: hidden}), LIMITS)
 
 
 def test_a_sample_of_copied_gops_is_decoded_where_all_is_not_asked_for(tmp_path: Path) -> None:
