@@ -1,0 +1,218 @@
+"""``fearrefactor mask`` with a scripted model: ``ours.py WEIGHTS CLIP… FOLDER [options]``.
+
+The run is the real one, with its media children, audit, verification, ledger and publishing. What
+is scripted is the network's answer alone (see ``scripted.py``): it looks at each frame, its own
+answers are read, and then those that a trained one would have given take their place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+from marks import mark
+from scripted import CELL, SCORE, box_at, ellipse, marked_at
+
+from fearrefactor.cli.environment import Environment, read_environment
+from fearrefactor.cli.run import run
+from fearrefactor.cli.run_settings import Detector, RunSettings
+from fearrefactor.cluster.scheduler import ClusterSettings
+from fearrefactor.core.detections import Instances
+from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.settings import ChildSettings
+from fearrefactor.media.child import MediaChild
+from fearrefactor.pipeline.inline import InlineStages
+from fearrefactor.pipeline.job import JobSettings
+from fearrefactor.pipeline.run import requested
+from fearrefactor.pipeline.scratch import scratch_folder
+from fearrefactor.pipeline.worker import VideoWorker
+from fearrefactor.storage.manifest_file import RawRow
+from fearrefactor.vision.canary import Shown, Watched, watch
+from fearrefactor.vision.load import load_segmenter
+from fearrefactor.vision.masks import from_prototypes
+from fearrefactor.vision.segmenter import DetectSettings, Segmenter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.report import VideoReport
+    from fearrefactor.pipeline.stages import Stages
+    from fearrefactor.vision.catalog import ModelFile
+
+POLICY = Policy(rules=(Rule(classes=("person",)),))
+_N_PROTOTYPES = 32
+
+
+class Scripted:
+    """A segmenter that has another one look, and then sees the marked thing where its mark is."""
+
+    def __init__(self, model: Segmenter) -> None:
+        self._model = model
+
+    @property
+    def card(self) -> ModelCard:
+        """Of the one that looks."""
+        return self._model.card
+
+    def segment(self, frames: np.ndarray) -> list[Instances]:
+        """See ``Segmenter.segment``; a mask is made of prototypes as for any other answer."""
+        self._model.segment(frames)
+        return [_seen(frame) for frame in frames]
+
+
+def _seen(frame: np.ndarray) -> Instances:
+    height, width, _ = frame.shape
+    x = marked_at(frame[height // 2])
+    boxes = np.array([] if x is None else [box_at(x, width, height)], np.float32).reshape(-1, 4)
+    n = len(boxes)
+    prototypes = np.zeros((_N_PROTOTYPES, height // CELL, width // CELL), np.float32)
+    coefficients = np.zeros((n, _N_PROTOTYPES), np.float32)
+    if x is not None:
+        prototypes[0] = ellipse(boxes[0].tolist(), width, height)
+        coefficients[0, 0] = 1
+    masks = from_prototypes(coefficients, prototypes, boxes)
+    return Instances(boxes, np.full(n, SCORE, np.float32), np.zeros(n, np.int16), masks)
+
+
+@dataclass(frozen=True)
+class ScriptedShipment:
+    """Stands in for ``ModelShipment``: every actor loads the file of this machine."""
+
+    file: ModelFile
+    cache: Path
+    threads: int
+
+    def load(self) -> Watched:
+        """The model, which has seen the mark in a picture of it and must go on seeing it."""
+        model = load_segmenter(
+            self.file, DetectSettings(), device="cpu", threads=self.threads, cache=self.cache
+        )
+        picture = np.full((256, 256, 3), 114, np.uint8)
+        picture[112:144, 112:144] = 255, 0, 255
+        return watch(Scripted(model), "", Shown((picture,), "the mark"))
+
+
+class Quiet:
+    """Tells nobody."""
+
+    def add_work(self, n_frames: int) -> None:
+        """See ``Progress``."""
+
+    def did_frames(self, n_frames: int) -> None:
+        """See ``Progress``."""
+
+    def did_video(self, report: VideoReport) -> None:
+        """See ``Progress``."""
+
+
+@contextlib.asynccontextmanager
+async def _inline(settings: RunSettings, environment: Environment) -> AsyncIterator[Stages]:
+    model = _shipment(settings, environment, environment.n_cores).load()
+    with scratch_folder("inline") as folder, VideoWorker(settings.job, model, folder) as worker:
+        # Interpreter and imports of media processes belong to the start, as those of every tool do.
+        with Path(os.devnull).open("rb") as nothing, MediaChild(nothing, folder, ChildSettings()):
+            mark("ready")
+        yield InlineStages(worker, model.card, repr(DetectSettings()))
+
+
+@contextlib.asynccontextmanager
+async def _on_actors(settings: RunSettings, environment: Environment) -> AsyncIterator[Stages]:
+    from fearrefactor.cluster import scheduler
+    from fearrefactor.cluster.pool import ActorPool
+
+    assert settings.cluster is not None
+    scheduler.connect(settings.cluster)
+    try:
+        model: Any = _shipment(settings, environment, 1)
+        pool = ActorPool(
+            lambda: scheduler._actor(settings.job, model, 1, num_cpus=1),  # noqa: SLF001
+            settings.cluster.workers or environment.n_cores,
+            1,
+        )
+        pool.start()
+        cards = [scheduler.first_card(pool) for _ in range(settings.cluster.workers or 1)]
+        card = (await asyncio.gather(*cards))[0]
+        mark("ready")
+        stages = scheduler.RayStages(card, repr(DetectSettings()), (pool, pool), settings.job)
+        yield stages
+        mark("done")
+        await stages.close()
+    finally:
+        scheduler.disconnect()
+
+
+def _shipment(settings: RunSettings, environment: Environment, threads: int) -> ScriptedShipment:
+    assert isinstance(settings.detector, Detector)
+    return ScriptedShipment(settings.detector.file, environment.cache, threads)
+
+
+@click.command()
+@click.argument("weights")
+@click.argument("clips", nargs=-1, required=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--workers", type=int, help="Through Ray; without it inline.")
+@click.option("--audit", type=click.Choice(["none", "sampled", "all"]), default="sampled")
+@click.option("--preset", help="Of x264, in place of the default.")
+@click.option("--profile", type=click.Path(path_type=Path), help="Write cProfile's figures here.")
+def main(
+    *,
+    weights: str,
+    clips: tuple[str, ...],
+    folder: Path,
+    workers: int | None,
+    audit: Any,
+    preset: str | None,
+    profile: Path | None,
+) -> None:
+    """Mask clips into a folder."""
+    environment = replace(read_environment(), n_cores=len(os.sched_getaffinity(0)))
+    rows = [RawRow(n, {"id": str(n), "uri": clip}) for n, clip in enumerate(clips, 1)]
+    job = JobSettings(str(folder.absolute()), "", environment.s3, audit=audit)
+    if preset is not None:
+        job = replace(job, render=job.render.model_copy(update={"preset": preset}))
+    file = environment.model(weights)
+    settings = RunSettings(
+        run_id="measured",
+        videos=lambda context: requested(rows, lambda _: POLICY, context),
+        count=lambda: len(rows),
+        policy=POLICY,
+        detector=Detector(file, DetectSettings(), "cpu"),
+        job=job,
+        cluster=None if workers is None else ClusterSettings(workers=workers),
+    )
+    start = _inline if workers is None else _on_actors
+    reports: list[VideoReport] = []
+    with _profiled(profile):
+        run(settings, environment, Quiet(), reports.append, start)
+    if workers is None:
+        mark("done")
+    failed = [report.reason for report in reports if report.outcome not in {"masked", "clean"}]
+    if failed or len(reports) != len(rows):
+        raise SystemExit(f"{len(reports)} of {len(rows)} rows ended; failed: {failed[:3]}")
+    for report in reports:
+        print(f"REPORT {report.model_dump_json()}", flush=True)
+
+
+def _profiled(path: Path | None) -> contextlib.AbstractContextManager[Any]:
+    if path is None:
+        return contextlib.nullcontext()
+    import cProfile
+
+    @contextlib.contextmanager
+    def _told() -> Any:
+        with cProfile.Profile() as profiler:
+            yield
+        profiler.dump_stats(path)
+
+    return _told()
+
+
+if __name__ == "__main__":
+    main()
