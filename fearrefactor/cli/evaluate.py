@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fearrefactor.cli.environment import read_environment
-from fearrefactor.cli.model_options import model_options
+from fearrefactor.cli.model_options import model_options, reuse_option
 from fearrefactor.cli.policy_options import find_policy
 from fearrefactor.cli.progress import ConsoleProgress
 from fearrefactor.errors import StoreError
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     help="Mask by this policy instead: a built-in one or a .yaml file, here or on S3.",
 )
 @model_options
+@reuse_option
 @click.option(
     "--recall",
     type=click.FloatRange(0, 1, min_open=True),
@@ -76,6 +77,7 @@ def evaluate(
     policy: str | None,
     model: str,
     device: Device,
+    reuse_within: float,
     recall: float,
     output: Path | None,
     to_json: bool,
@@ -101,8 +103,12 @@ def evaluate(
         threads=environment.n_cores,
         cache=environment.cache,
     )
-    with ConsoleProgress(Console(stderr=True)) as progress, observing(segmenter, progress) as eyes:
+    with (
+        ConsoleProgress(Console(stderr=True)) as progress,
+        observing(segmenter, progress, reuse_within) as eyes,
+    ):
         evaluation = measure_dataset(dataset, question, eyes)
+        n_frames, n_reused = eyes.n_frames, eyes.n_reused
     result = summarise(evaluation, recall)
     told = {
         "dataset": str(dataset),
@@ -111,6 +117,9 @@ def evaluate(
         "runtime": segmenter.card.runtime,
         "policy": found if isinstance(found, str) else found.name,
         "score_floor": settings.score_floor,
+        "reuse_within": reuse_within,
+        "n_frames_seen": n_frames,
+        "n_answers_reused": n_reused,
         **as_json(evaluation, result),
     }
     text = json.dumps(told, indent=1, allow_nan=False)

@@ -45,3 +45,18 @@ def canary_option(command: _Command) -> _Command:
             "and a street]"
         ),
     )(command)
+
+
+def reuse_option(command: _Command) -> _Command:
+    """Give a command ``reuse_within``."""
+    return click.option(
+        "--reuse-within",
+        type=click.FloatRange(0, 64),
+        default=0,
+        metavar="LEVELS",
+        help=(
+            "Frames in which nowhere more than so many levels of 255 have changed since the model "
+            "last looked, at most half a second ago, keep its answer: faster where a camera stands "
+            "still, and things that move little are seen late. [default: 0, only equal frames]"
+        ),
+    )(command)

@@ -49,7 +49,7 @@ async def _inline(settings: RunSettings, environment: Environment) -> AsyncItera
             cache=environment.cache,
         )
         segmenter = watch(loaded, seer.file.target, pictures)
-        card, told = segmenter.card, repr(seer.settings)
+        card, told = segmenter.card, settings.job.deciding(repr(seer.settings))
     else:
         card, told = seer.card, seer.detect_settings
     with (

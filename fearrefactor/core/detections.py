@@ -57,6 +57,8 @@ class Detections:
     Instances, ordered by frame: ``frame`` ``(n,)`` int64, ``class_id`` ``(n,)`` int32, ``score``
     ``(n,)`` float32, ``box`` ``(n, 4)`` float32 xyxy in upright source pixels, ``mask``,
     ``surround`` ``(n, 3)`` uint8 RGB, the mean colour just around the mask.
+    ``n_reused``: how many of ``frames`` were not given to the model, since they showed what the one
+    before showed (see ``pipeline/reuse``); 0 of what was read from a log.
     """
 
     frames: NDArray[np.int64]
@@ -68,6 +70,7 @@ class Detections:
     box: NDArray[np.float32]
     mask: tuple[Mask, ...]
     surround: NDArray[np.uint8]
+    n_reused: int = 0
 
     def __post_init__(self) -> None:
         n = len(self.frame)
@@ -89,6 +92,9 @@ class Detections:
                 f"expected checksums ({len(self.frames)},) uint32, got {self.checksum.shape} "
                 f"{self.checksum.dtype}"
             )
+            raise ValueError(msg)
+        if not 0 <= self.n_reused <= max(len(self.frames) - 1, 0):
+            msg = f"expected less than {len(self.frames)} answers used again, got {self.n_reused}"
             raise ValueError(msg)
         if np.any(np.diff(self.frames) <= 0) or np.any(np.diff(self.frame) < 0):
             msg = "expected frames in ascending order"
@@ -126,6 +132,7 @@ def concatenate(parts: Sequence[Detections]) -> Detections:
         box=np.concatenate([part.box for part in parts]),
         mask=tuple(mask for part in parts for mask in part.mask),
         surround=np.concatenate([part.surround for part in parts]),
+        n_reused=sum(part.n_reused for part in parts),
     )
 
 

@@ -9,7 +9,8 @@ change what is found between two frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -29,25 +30,28 @@ _CLEARLY_BETTER: Final = 0.6
 
 def sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The sketch ``(SKETCH,)`` uint8 of a picture ``(height, width, 3)`` uint8 RGB."""
-    few = picture[::4, ::4].astype(np.float32)
-    columns = _means(few[:, :, 1].mean(axis=0), _COLUMNS)
-    rows = _means(few[:, :, 1].mean(axis=1), _ROWS)
-    across = np.stack([_means(colour, _GRID, axis=1) for colour in few.transpose(2, 0, 1)])
-    grid = _means(across, _GRID, axis=1)
+    few = picture[::4, ::4].astype(np.float32)  # in which sums of less than 65536 levels are exact
+    green = few[:, :, 1]
+    columns = _means(green.sum(axis=0) / len(few), _COLUMNS)
+    rows = _means(green.sum(axis=1) / few.shape[1], _ROWS)
+    grid = _means(_means(few, _GRID), _GRID, axis=1).transpose(2, 0, 1)
     return np.concatenate([columns, rows, grid.ravel()]).round().astype(np.uint8)
 
 
-def _means(values: NDArray[Any], n: int, axis: int = 0) -> NDArray[np.float64]:
-    """``values`` averaged over ``n`` equal stretches of one axis."""
-    size = values.shape[axis]
-    edges = np.arange(n) * size // n
-    ends = np.maximum((np.arange(n) + 1) * size // n, edges + 1)
-    total = np.cumsum(values, axis=axis, dtype=np.float64)
-    total = np.insert(total, 0, 0, axis=axis)
+def _means(values: NDArray[np.float32], n: int, axis: int = 0) -> NDArray[np.float32]:
+    """``values`` averaged over ``n`` equal stretches of one axis, none of them empty."""
+    starts, sizes = _stretches(values.shape[axis], n)
     shape = [1] * values.ndim
     shape[axis] = n
-    part = np.take(total, ends, axis=axis) - np.take(total, edges, axis=axis)
-    return np.asarray(part / (ends - edges).reshape(shape))
+    # of a stretch that ends where it starts, reduceat takes the one value there
+    return np.asarray(np.add.reduceat(values, starts, axis=axis) / sizes.reshape(shape), np.float32)
+
+
+@lru_cache(maxsize=64)
+def _stretches(size: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Where ``n`` equal stretches of ``size`` values start, and how many values each has."""
+    edges = np.arange(n + 1) * size // n
+    return edges[:-1], np.maximum(np.diff(edges), 1).astype(np.float32)
 
 
 def surrounds(masks: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -57,17 +61,24 @@ def surrounds(masks: NDArray[np.uint8], picture: NDArray[np.uint8]) -> NDArray[n
     all of that, it is the colour of the whole picture.
     """
     colours = np.empty((len(masks), 3), np.uint8)
-    for colour, mask in zip(colours, masks, strict=True):
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        outside = np.zeros((0, 3), np.uint8)
+    if not len(masks):
+        return colours
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1))  # long rows add up faster
+    in_rows, in_columns = np.asarray(masks.any(axis=2)), np.asarray(masks.any(axis=1))
+    for colour, mask, in_row, in_column in zip(colours, masks, in_rows, in_columns, strict=True):
+        rows, columns = np.flatnonzero(in_row), np.flatnonzero(in_column)
+        n_outside = 0
         if rows.size:
             reach = 2 + (int(rows[-1] - rows[0]) + int(columns[-1] - columns[0])) // 10
-            window = (
-                slice(max(rows[0] - reach, 0), rows[-1] + reach + 1),
-                slice(max(columns[0] - reach, 0), columns[-1] + reach + 1),
-            )
-            outside = picture[window][mask[window] == 0]
-        colour[:] = (outside if len(outside) else picture.reshape(-1, 3)).mean(axis=0).round()
+            down = slice(max(int(rows[0]) - reach, 0), int(rows[-1]) + reach + 1)
+            across = slice(max(int(columns[0]) - reach, 0), int(columns[-1]) + reach + 1)
+            outside = mask[down, across] == 0
+            n_outside = int(np.count_nonzero(outside))
+        if n_outside:
+            mean = (planes[:, down, across] * outside).sum(axis=(1, 2)) / n_outside
+        else:
+            mean = planes.mean(axis=(1, 2))
+        colour[:] = mean.round()
     return colours
 
 

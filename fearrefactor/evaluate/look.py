@@ -39,12 +39,18 @@ class Watched:
 
 
 class Observer:
-    """Lets a model look at sequences and images, one after the other."""
+    """Lets a model look at sequences and images, one after the other.
 
-    def __init__(self, segmenter: Segmenter, scratch: Path, progress: Progress) -> None:
+    Of ``n_frames`` so far ``n_reused`` had the answer to one before (see ``pipeline/reuse``).
+    """
+
+    def __init__(
+        self, segmenter: Segmenter, scratch: Path, progress: Progress, reuse_within: float
+    ) -> None:
         self.card = segmenter.card
         self._progress = progress
-        settings = JobSettings(str(scratch), "", S3Settings())
+        self.n_frames = self.n_reused = 0
+        settings = JobSettings(str(scratch), "", S3Settings(), reuse_within=reuse_within)
         self._worker = VideoWorker(settings, segmenter, scratch)
 
     def close(self) -> None:
@@ -65,7 +71,10 @@ class Observer:
         index = survey.index
         parts = []
         for task in index.tasks():
-            parts.append(self._worker.detect(survey.source, task)[0])
+            found, _ = self._worker.detect(survey.source, task)
+            parts.append(found)
+            self.n_frames += len(found.frames)
+            self.n_reused += found.n_reused
             self._progress.did_frames(task.segment.n_frames)
         return Watched(join(parts, index.n_frames), index.canvas, index.info, self.card)
 
@@ -84,9 +93,14 @@ class Observer:
 
 
 @contextlib.contextmanager
-def observing(segmenter: Segmenter, progress: Progress) -> Iterator[Observer]:
-    """An observer with a directory of its own, for the length of a ``with`` block."""
+def observing(
+    segmenter: Segmenter, progress: Progress, reuse_within: float = 0.0
+) -> Iterator[Observer]:
+    """An observer with a directory of its own, for the length of a ``with`` block.
+
+    ``reuse_within``: see ``JobSettings``.
+    """
     with scratch_folder("evaluate") as folder:
-        observer = Observer(segmenter, folder, progress)
+        observer = Observer(segmenter, folder, progress, reuse_within)
         with contextlib.closing(observer):
             yield observer

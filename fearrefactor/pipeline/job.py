@@ -39,6 +39,8 @@ class JobSettings:
     frames the model is given at once. ``audit`` None looks at a sample of what was masked again,
     but does not start the model for that alone where logged detections are used. ``verify`` says
     how many copied frames of a result are decoded before it is published; it changes no result.
+    With ``reuse_within`` above 0 frames that are nearly equal, by so many levels, to one that the
+    model has looked at share its answer for a while (see ``LastLook``).
     Sources are read only from ``sources_under``, or from anywhere if that is empty.
     """
 
@@ -54,6 +56,16 @@ class JobSettings:
     audit: AuditMode | None = None
     verify: VerifyMode = "sampled"
     sources_under: tuple[Location, ...] = ()
+    reuse_within: float = 0.0
+
+    def deciding(self, detect_settings: str) -> str:
+        """All that decides, beside a source and a model, what is found: a part of ``detect_id``.
+
+        Answers are shared within a segment only, so that with ``reuse_within`` the cut counts too.
+        """
+        if not self.reuse_within:
+            return detect_settings
+        return f"{detect_settings} reuse_within={self.reuse_within} {self.cut!r}"
 
 
 @dataclass(frozen=True)

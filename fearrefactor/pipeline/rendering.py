@@ -175,7 +175,7 @@ class Rendering:
                 f"got {len(found.frames)}"
             )
         self._watch.add({"audit": seconds})
-        self._report["n_model_frames"] += len(frames)
+        self._report["n_model_frames"] += len(frames) - found.n_reused
         self._report["n_audited_frames"] += len(frames)
         self._progress.did_frames(len(frames))
         return found

@@ -83,19 +83,23 @@ def suppress(
     A box goes when it overlaps a better one of its class with an intersection over union above
     ``iou``. Equal scores keep their order, as in ``torchvision.ops.nms``.
     """
-    waiting = np.argsort(-scores, kind="stable")
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    chosen: list[np.intp] = []
-    while waiting.size:
-        first, rest = waiting[0], waiting[1:]
+    order = np.argsort(-scores, kind="stable")
+    left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
+    areas, classes = (right - left) * (bottom - top), class_ids[order]
+    waiting = np.ones(len(order), bool)
+    chosen: list[int] = []
+    for first in range(len(order)):
+        if not waiting[first]:
+            continue
         chosen.append(first)
-        low = np.maximum(boxes[rest, :2], boxes[first, :2])
-        high = np.minimum(boxes[rest, 2:], boxes[first, 2:])
-        shared = (high - low).clip(0).prod(axis=1)
+        rest = slice(first + 1, None)
+        width = np.minimum(right[rest], right[first]) - np.maximum(left[rest], left[first])
+        height = np.minimum(bottom[rest], bottom[first]) - np.maximum(top[rest], top[first])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
         union = areas[rest] + areas[first] - shared
         # boxes without area have no ratio and overlap nothing
         ratio = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
         # float64, as torchvision compares: a float32 of 0.1 is above 0.1
         above = ratio > np.float64(iou)
-        waiting = rest[~(above & (class_ids[rest] == class_ids[first]))]
-    return np.array(chosen, dtype=np.intp)
+        waiting[rest] &= ~(above & (classes[rest] == classes[first]))
+    return order[chosen]
