@@ -22,6 +22,7 @@ from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import DiskFullError, FearRefactorError, LimitError, MediaError
 from fearrefactor.media.assemble import assemble
+from fearrefactor.media.coded import coded_segment
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
 from fearrefactor.media.ffmpeg_version import check_ffmpeg
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from fearrefactor.media.sandbox import Start
 
 _PIECE_BYTES = 4 << 20
+#: Small enough that the first frames are decoded while the rest of a segment is read.
+_CODED_PIECE_BYTES = 1 << 18
 _CROWDED = 0.75
 
 
@@ -90,6 +93,7 @@ class Child:
             "start": self._start,
             "index": self._index,
             "frames": self._frames,
+            "coded": self._coded,
             "rendered_frames": self._rendered_frames,
             "render": self._render,
             "assemble": self._assemble,
@@ -138,12 +142,28 @@ class Child:
         task = _task(head, buffers)
         self._hand_out(segment_frames(self._source, task), task.info.rotation_deg, head)
 
+    def _coded(self, head: Message, buffers: list[bytes]) -> None:
+        """Hand out packets, and decode nothing."""
+        segment = coded_segment(self._source, _task(head, buffers))
+        self._say({"codec": segment.codec}, segment.header)
+        told: list[tuple[int, int, int | None, bool]] = []
+        piece = bytearray()
+        for packet in segment.packets:
+            told.append((len(packet.data), packet.pts, packet.dts, packet.is_keyframe))
+            piece += packet.data
+            if len(piece) >= _CODED_PIECE_BYTES:
+                self._say({"packets": told}, bytes(piece))
+                told.clear()
+                piece.clear()
+        if told:
+            self._say({"packets": told}, bytes(piece))
+        self._say({"end": True})
+
     def _rendered_frames(self, head: Message, buffers: list[bytes]) -> None:
         task = _task(head, buffers)
         wanted = set(np.frombuffer(buffers[2], np.int64).tolist())
         settings = RenderSettings.model_validate(head["settings"])
-        found = rendered_frames(Path(head["packets"]), task, settings)
-        frames = ((index, frame) for index, frame in found if index in wanted)
+        frames = rendered_frames(Path(head["packets"]), task, settings, wanted)
         self._hand_out(frames, as_written(task.info).rotation_deg, head)
 
     def _hand_out(

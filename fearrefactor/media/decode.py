@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import zlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import av.error
 import numpy as np
 from av.codec.context import ThreadType
+from av.video.reformatter import VideoReformatter
 
 from fearrefactor.core.letterbox import PAD_VALUE, Letterbox
 from fearrefactor.errors import MediaError, UnsupportedError
@@ -83,25 +85,38 @@ def segment_frames(
         if strict:
             options["err_detect"] = "explode"
         stream.codec_context.options = options
-        expected = iter(enumerate(task.pts.tolist(), segment.first_frame))
-        n = 0
-        for frame in decoded(_decode(_packets(container, stream, segment))):
-            index, time = next(expected, (None, None))
-            if task.info.container == "avi":  # it times packets, not frames
-                frame.pts = time
-            if index is None or frame.pts != time:
-                raise MediaError(
-                    f"expected frame {index} at pts {time}, the decoder gave one at {frame.pts} "
-                    f"in segment {segment.index}"
-                )
-            _check_frame(frame, task.info, index)
-            n += 1
-            yield index, frame
-        if n != segment.n_frames:
+        frames = decoded(_decode(_packets(container, stream, segment)))
+        yield from accounted(frames, task, task.info.pix_fmt)
+
+
+def accounted(
+    frames: Iterable[VideoFrame], task: SegmentTask, pix_fmt: str
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Frames that a decoder gave for a segment, each held against what the index saw.
+
+    Raises:
+        MediaError: a frame is missing, one too many, or not where the index saw it.
+        UnsupportedError: one is of another size, or of another format than ``pix_fmt``.
+    """
+    segment = task.segment
+    expected = iter(enumerate(task.pts.tolist(), segment.first_frame))
+    n = 0
+    for frame in frames:
+        index, time = next(expected, (None, None))
+        if task.info.container == "avi":  # it times packets, not frames
+            frame.pts = time
+        if index is None or frame.pts != time:
             raise MediaError(
-                f"expected {segment.n_frames} frames in segment {segment.index}, "
-                f"the decoder gave {n}"
+                f"expected frame {index} at pts {time}, the decoder gave one at {frame.pts} "
+                f"in segment {segment.index}"
             )
+        _check_frame(frame, task.info, index, pix_fmt)
+        n += 1
+        yield index, frame
+    if n != segment.n_frames:
+        raise MediaError(
+            f"expected {segment.n_frames} frames in segment {segment.index}, the decoder gave {n}"
+        )
 
 
 def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np.uint8]) -> None:
@@ -112,8 +127,8 @@ def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np
     """
     turned = rotation_deg in {90, 270}
     width, height = (box.height, box.width) if turned else (box.width, box.height)
-    small = frame.reformat(
-        width=width, height=height, format="rgb24", interpolation="BILINEAR", threads=1
+    small = _scaler.reformatter.reformat(
+        frame, width=width, height=height, format="rgb24", interpolation="BILINEAR", threads=1
     )
     plane = small.planes[0]
     pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[
@@ -123,6 +138,19 @@ def shrink(frame: VideoFrame, box: Letterbox, rotation_deg: int, out: NDArray[np
     if (box.width, box.height) != (box.input_width, box.input_height):
         out.fill(PAD_VALUE)
     out[box.top : box.top + box.height, box.left : box.left + box.width] = upright
+
+
+class _Scaler(threading.local):
+    """One for each thread: it keeps its filters from frame to frame of one size and format.
+
+    A frame's own would be made anew for each, which is a seventh of what scaling takes.
+    """
+
+    def __init__(self) -> None:
+        self.reformatter = VideoReformatter()
+
+
+_scaler: Final = _Scaler()
 
 
 def checksum(frame: VideoFrame) -> int:
@@ -141,11 +169,21 @@ def checksum(frame: VideoFrame) -> int:
 def _packets(
     container: InputContainer, stream: VideoStream, segment: Segment
 ) -> Iterator[Packet[VideoStream]]:
-    """The segment's video packets in decode order, then the one that flushes the decoder."""
+    """What a decoder needs for a segment; the last packet flushes it."""
     if segment.first_gop:
         _prime(container, stream)
-        if not _seek(container, stream, segment):
-            container.seek(0)
+    yield from packets_of(container, stream, segment)
+    flush: Packet[Any] = av.Packet()
+    flush.stream = stream
+    yield flush
+
+
+def packets_of(
+    container: InputContainer, stream: VideoStream, segment: Segment
+) -> Iterator[Packet[VideoStream]]:
+    """The segment's video packets in decode order."""
+    if segment.first_gop and not _seek(container, stream, segment):
+        container.seek(0)
     remaining = 0
     for packet in container.demux(stream):
         if not packet.size:
@@ -157,9 +195,6 @@ def _packets(
             remaining -= 1
             if not remaining:
                 break
-    flush: Packet[Any] = av.Packet()
-    flush.stream = stream
-    yield flush
 
 
 def _prime(container: InputContainer, stream: VideoStream) -> None:
@@ -192,19 +227,29 @@ def _seek(container: InputContainer, stream: VideoStream, segment: Segment) -> b
 
 def _decode(packets: Iterable[Packet[VideoStream]]) -> Iterator[VideoFrame]:
     for packet in packets:
-        for frame in packet.decode():
-            if frame.is_corrupt:
-                raise MediaError(f"the frame at pts {frame.pts} is damaged")
-            yield frame
+        yield from undamaged(packet.decode())
 
 
-def _check_frame(frame: VideoFrame, info: VideoInfo, index: int) -> None:
+def undamaged(frames: Iterable[VideoFrame]) -> Iterator[VideoFrame]:
+    """The same frames.
+
+    Raises:
+        MediaError: the decoder says of one that it is damaged.
+    """
+    for frame in frames:
+        if frame.is_corrupt:
+            raise MediaError(f"the frame at pts {frame.pts} is damaged")
+        yield frame
+
+
+def _check_frame(frame: VideoFrame, info: VideoInfo, index: int, pix_fmt: str) -> None:
     if (frame.width, frame.height) != (info.width_px, info.height_px):
         raise UnsupportedError(
             f"the picture changes size at frame {index}: from {info.width_px} × {info.height_px} "
             f"to {frame.width} × {frame.height}"
         )
-    if frame.format.name != info.pix_fmt:
+    found = frame.sw_format or frame.format  # a frame on a device says what it holds there
+    if found.name != pix_fmt:
         raise UnsupportedError(
-            f"the pixel format changes at frame {index}: from {info.pix_fmt} to {frame.format.name}"
+            f"the pixel format changes at frame {index}: from {pix_fmt} to {found.name}"
         )
