@@ -100,7 +100,8 @@ class Driver:
     def _begin(self) -> None:
         """Tell that this driver begins and, when that is known, how many rows there are."""
         policy = self.settings.policy.digest()
-        self.journal.begun(self.folder.run_id, versions(), model_of(self.settings.detector), policy)
+        model = model_of(self.settings.detector)
+        self.journal.begun(self.folder.run_id, versions(), model, policy, self.settings.shard)
 
         def count() -> None:
             with contextlib.suppress(FearRefactorError):  # the run itself will meet it

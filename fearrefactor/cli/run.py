@@ -57,8 +57,8 @@ def run(
     those who do the steps.
 
     Raises:
-        InputError: the run is finished, or was begun with other rows, another model or policy; a
-            source or policy cannot be used.
+        InputError: the run is finished, or was begun with other rows, another model, policy or
+            shard; a source or policy cannot be used.
         StoreError: the output does not honour create-only writes, or cannot be written.
         ModelError: the model cannot be loaded.
         StoppedError: a signal came before all rows had ended.
@@ -95,7 +95,7 @@ def run(
             folder.keep_report(path)
             journal.finished(report.outcomes)
     if not report.outcomes["failed"]:
-        folder.keep_success(report.outcomes)
+        folder.keep_success(report.outcomes, str(settings.shard))
     return report
 
 
@@ -111,13 +111,21 @@ def _settled(folder: RunFolder) -> RunReport:
 def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> FrozenRows:
     """The rows that earlier drivers of this run have taken; they asked for the same as this one."""
     frozen = FrozenRows()
-    wanted = model_of(settings.detector)[1], settings.policy.digest()
+    wanted = {
+        "model": model_of(settings.detector)[1],
+        "policy": settings.policy.digest(),
+        "shard": str(settings.shard),
+    }
     for event in read_parts(folder.store, parts):
-        if isinstance(event, Begun) and (event.model_sha256, event.policy_digest) != wanted:
-            what = "model" if event.model_sha256 != wanted[0] else "policy"
-            raise InputError(
-                f"run {settings.run_id} was begun with another {what}; choose another --run-id"
-            )
+        if isinstance(event, Begun):
+            begun = event.model_sha256, event.policy_digest, event.shard
+            for (what, ours), theirs in zip(wanted.items(), begun, strict=True):
+                if ours != theirs:
+                    told = f" ({theirs}, not {ours})" if what == "shard" else ""
+                    raise InputError(
+                        f"run {settings.run_id} was begun with another {what}{told}; choose "
+                        "another --run-id"
+                    )
         if isinstance(event, Taken):
             frozen.add(event)
         if isinstance(event, Ended):

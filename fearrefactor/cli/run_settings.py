@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fearrefactor.core.shard import WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.shard import Shard
     from fearrefactor.pipeline.job import JobSettings
     from fearrefactor.pipeline.stages import RunContext
     from fearrefactor.pipeline.video import VideoRun
@@ -46,7 +49,7 @@ class PastDetector:
 class RunSettings:
     """What was asked for. ``cluster`` None does everything in this process.
 
-    ``count`` says how many rows there are, which may take a while.
+    ``videos`` and ``count`` are of the rows of ``shard``; to count them may take a while.
     ``policy`` is that of all rows that name no other one. With a ``PastDetector`` no model is
     loaded, and only what is logged is used.
     """
@@ -58,6 +61,7 @@ class RunSettings:
     detector: Detector | PastDetector
     job: JobSettings
     cluster: ClusterSettings | None
+    shard: Shard = WHOLE
 
     @property
     def report_key(self) -> str:

@@ -11,6 +11,7 @@ import click
 
 from fearrefactor.cli.environment import read_environment
 from fearrefactor.cli.past_run import past_run, state_of
+from fearrefactor.core.shard import WHOLE
 from fearrefactor.pipeline.reconcile import SILENCE_S
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def told_of(state: RunState, now_s: float) -> dict[str, Any]:
     return {
         "phase": phase,
         "stopped_because": state.stopped,
+        "shard": state.begun.shard if state.begun else None,
         "drivers": state.n_drivers,
         "rows": state.n_rows,
         "rows_done": state.n_done,
@@ -73,8 +75,10 @@ def _lines(told: dict[str, Any]) -> list[str]:
     last = datetime.fromtimestamp(told["last_sign_s"], UTC)
     n_rows_lost = len(told["lost_processes_by_row"])
     because = f": {told['stopped_because']}" if told["stopped_because"] else ""
+    shard = [f"shard       {told['shard']}"] if told["shard"] not in {None, str(WHOLE)} else []
     return [
         f"phase       {told['phase']}{because}",
+        *shard,
         f"rows        {ended} {total} ended, {told['rows_in_flight']} in flight",
         f"done        {_counts(told['rows_done_by_outcome'])}",
         f"failed      {_counts(told['rows_failed_by_code'])}",

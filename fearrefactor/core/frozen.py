@@ -53,6 +53,18 @@ class FrozenRows:
                 "again)"
             )
 
+    def check_passed(self, row: int) -> None:
+        """A row that is none of this run's must never have been.
+
+        Raises:
+            InputError: it was taken.
+        """
+        if row < len(self._digests) and self._digests[row]:
+            raise InputError(
+                f"row {row} was of this run's shard when it began, and is not any more: the "
+                "manifest has changed; choose another --run-id (what is done is found again)"
+            )
+
     def check_all(self, n_rows: int) -> None:
         """Hold the length of the manifest against the rows that were taken.
 

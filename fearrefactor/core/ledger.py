@@ -28,7 +28,10 @@ class _Event(BaseModel):
 
 
 class Begun(_Event):
-    """A driver has set out; ``policy_digest`` is of rows that name no policy of their own."""
+    """A driver has set out; ``policy_digest`` is of rows that name no policy of their own.
+
+    ``shard`` says as ``I/N`` which rows of the manifest are this run's.
+    """
 
     kind: Literal["begun"] = "begun"
     run_id: str
@@ -36,6 +39,7 @@ class Begun(_Event):
     model: str
     model_sha256: str
     policy_digest: str
+    shard: str = "1/1"
 
 
 class Taken(_Event):
@@ -75,14 +79,14 @@ class Ended(_Event):
 
 
 class Counted(_Event):
-    """So many rows the manifest has; they need not be taken yet."""
+    """So many rows of the manifest are this run's; they need not be taken yet."""
 
     kind: Literal["counted"] = "counted"
     n_rows: int = Field(ge=0)
 
 
 class AllTaken(_Event):
-    """The manifest is exhausted: it had so many rows, and each of them was taken or refused."""
+    """The manifest is exhausted: so many rows were this run's, each was taken or refused."""
 
     kind: Literal["all_taken"] = "all_taken"
     n_rows: int = Field(ge=0)
@@ -115,8 +119,14 @@ Event = Annotated[
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 
 
+def event_line(event: Event) -> bytes:
+    """An event as a line of JSON, with its end; what is as it is by default is left out."""
+    told = event.model_dump_json(exclude_defaults=True)
+    return f'{{"kind":"{event.kind}",{told[1:]}\n'.encode()
+
+
 def parse_event(line: bytes) -> Event:
-    """The event that ``event.model_dump_json()`` wrote.
+    """The event that ``event_line`` wrote.
 
     Raises:
         ValueError: it is none.

@@ -16,6 +16,7 @@ from fearrefactor.core.ledger import (
     Stopped,
     Taken,
 )
+from fearrefactor.core.shard import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.frozen import FrozenRows
     from fearrefactor.core.manifest import Row
     from fearrefactor.core.report import VideoReport
+    from fearrefactor.core.shard import Shard
     from fearrefactor.storage.ledger import LedgerWriter
 
 
@@ -47,8 +49,16 @@ class Journal(Protocol):
         """A process that had it in hand died; ``counts``: it may be the row's fault."""
         ...
 
-    def all_taken(self, n_rows: int) -> None:
-        """There are no more rows than so many.
+    def passed(self, row: int) -> None:
+        """A row of the manifest belongs to another shard.
+
+        Raises:
+            InputError: when this run was begun, it was one of its own.
+        """
+        ...
+
+    def all_taken(self, n_rows: int, n_others: int = 0) -> None:
+        """There are no more rows than so many, and others in the manifest that were passed.
 
         Raises:
             InputError: when this run was begun, there were more.
@@ -68,7 +78,10 @@ class NoJournal:
     def lost(self, row: int, reason: str, *, counts: bool) -> None:
         """Nothing is kept."""
 
-    def all_taken(self, n_rows: int) -> None:
+    def passed(self, row: int) -> None:
+        """Nothing is kept."""
+
+    def all_taken(self, n_rows: int, n_others: int = 0) -> None:
         """Nothing is kept."""
 
 
@@ -86,6 +99,7 @@ class LedgerJournal:
         versions: Mapping[str, str],
         model: tuple[str, str],
         policy_digest: str,
+        shard: Shard = WHOLE,
     ) -> None:
         """This driver sets out; ``model``: name and sha256. In the store when this returns.
 
@@ -101,6 +115,7 @@ class LedgerJournal:
                 model=name,
                 model_sha256=sha256,
                 policy_digest=policy_digest,
+                shard=str(shard),
             )
         )
         self.has_begun = True
@@ -132,9 +147,13 @@ class LedgerJournal:
         """So many rows there are, most of which may not be taken yet. Any thread may say so."""
         self._writer.add(Counted(time_s=time.time(), n_rows=n_rows))
 
-    def all_taken(self, n_rows: int) -> None:
+    def passed(self, row: int) -> None:
         """See ``Journal``."""
-        self._frozen.check_all(n_rows)
+        self._frozen.check_passed(row)
+
+    def all_taken(self, n_rows: int, n_others: int = 0) -> None:
+        """See ``Journal``."""
+        self._frozen.check_all(n_rows + n_others)
         self._writer.add(AllTaken(time_s=time.time(), n_rows=n_rows))
 
     def ended(self, report: VideoReport) -> None:

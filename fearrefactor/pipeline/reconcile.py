@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Ended, RunState
 from fearrefactor.core.report import RunReport, VideoReport
+from fearrefactor.core.shard import WHOLE
 from fearrefactor.errors import InputError, StoreError
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.publish import Output
@@ -46,7 +47,7 @@ def settle(run: RunFolder, now_s: float, *, give_up: bool) -> RunReport:
         _check_over(run, state, now_s, give_up=give_up)
         report = _write(run, parts, state, n_ends)
     if state.is_exhausted and not report.outcomes["failed"]:
-        run.keep_success(report.outcomes)
+        run.keep_success(report.outcomes, state.begun.shard if state.begun else str(WHOLE))
     return report
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fearrefactor.core.manifest import Row, default_id, parse_row
 from fearrefactor.core.repeats import SeenRows
 from fearrefactor.core.report import VideoReport, printable
+from fearrefactor.core.shard import WHOLE
 from fearrefactor.errors import FearRefactorError, ManifestError, StoppedError
 from fearrefactor.pipeline.video import VideoRun
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from fearrefactor.core.policy import Policy
+    from fearrefactor.core.shard import Shard
     from fearrefactor.pipeline.hands import Hands
     from fearrefactor.pipeline.progress import Progress
     from fearrefactor.pipeline.stages import RunContext
@@ -115,16 +117,25 @@ class _InHand:
 
 
 def requested(
-    rows: Iterable[RawRow], policy_of: Callable[[Row], Policy], context: RunContext
+    rows: Iterable[RawRow],
+    policy_of: Callable[[Row], Policy],
+    context: RunContext,
+    shard: Shard = WHOLE,
 ) -> Iterator[VideoRun | VideoReport]:
     """The videos that a manifest names; a row takes sixteen bytes, by which it is known again.
+
+    Rows of other shards are passed over: neither done, nor reported, nor kept.
 
     A row that is repeated in all columns is done as any other: its result will be there. Two rows
     that share an id and nothing else cannot both be done.
     """
     seen = SeenRows()
-    n_rows = 0
+    n_rows = n_others = 0
     for raw in rows:
+        if not _is_of(shard, raw):
+            context.journal.passed(raw.number)
+            n_others += 1
+            continue
         n_rows += 1
         try:
             row = _row(raw, seen)
@@ -141,16 +152,31 @@ def requested(
             yield _refused(raw, error)
         else:
             yield VideoRun(row, policy, context)
-    context.journal.all_taken(n_rows)
+    context.journal.all_taken(n_rows, n_others)
+
+
+def of_shard(rows: Iterable[RawRow], shard: Shard) -> Iterator[RawRow]:
+    """The rows that ``requested`` does for a shard."""
+    return (raw for raw in rows if _is_of(shard, raw))
+
+
+def _is_of(shard: Shard, raw: RawRow) -> bool:
+    """By the key of the row; one that cannot be read has only its number."""
+    if shard == WHOLE:
+        return True
+    try:
+        return shard.holds(parse_row(raw.number, raw.values or {}).key)
+    except ManifestError:
+        return shard.holds(f"row {raw.number}")
 
 
 def rendered_again(
     reports: Iterable[VideoReport], policy: Policy, context: RunContext
 ) -> Iterator[VideoRun | VideoReport]:
     """The videos of an earlier run, from what it saw: other content than then is refused."""
-    n_rows = 0
+    n_rows = last_row = 0
     for told in reports:
-        n_rows += 1
+        n_rows, last_row = n_rows + 1, max(last_row, told.row)
         if told.detections_key is None:
             yield VideoReport(
                 row=told.row,
@@ -164,7 +190,7 @@ def rendered_again(
         else:
             row = Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
             yield context.journal.taken(row) or VideoRun(row, policy, context)
-    context.journal.all_taken(n_rows)
+    context.journal.all_taken(n_rows, last_row - n_rows)  # others, if that run was of a shard
 
 
 def _row(raw: RawRow, seen: SeenRows) -> Row:

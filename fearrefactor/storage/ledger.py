@@ -1,21 +1,24 @@
 """The ledger of a run as part files under one prefix: written as it goes, read while it grows.
 
-A part is JSON lines, an event each, written create-only. Parts sort by the session (how many
-drivers came before), then the driver, then their number: no clock decides what is read first.
+A part is compressed JSON lines, an event each, written create-only (parts of earlier versions are
+not compressed). Parts sort by the session (how many drivers came before), then the driver, then
+their number: no clock decides what is read first.
 """
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import re
 import secrets
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from fearrefactor.core.ledger import Alive, parse_event
+from fearrefactor.core.ledger import Alive, event_line, parse_event
 from fearrefactor.errors import AlreadyExistsError, StoreError
 
 if TYPE_CHECKING:
@@ -33,7 +36,9 @@ _SILENCE_S: Final = 60.0
 _MAX_EVENTS: Final = 2000
 _MAX_BYTES: Final = 4 << 20
 _READ_AT_ONCE: Final = 16
-_PART = re.compile(r"(\d{4}-[0-9a-f]{8})-(\d{6})\.jsonl")
+#: Of compression: more makes parts little smaller and takes twice as long.
+_LEVEL: Final = 6
+_PART = re.compile(r"(\d{4}-[0-9a-f]{8})-(\d{6})\.jsonl(?:\.gz)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class LedgerWriter:
 
     def add(self, event: Event) -> None:
         """Take an event; never waits for the store."""
-        line = event.model_dump_json().encode() + b"\n"
+        line = event_line(event)
         with self._changed:
             self._lines.append(line)
             if len(self._lines) >= _MAX_EVENTS:
@@ -129,9 +134,10 @@ class LedgerWriter:
 
     def _write_part(self) -> None:
         if self._part is None:
-            self._part = self._next_lines()
+            lines, n_lines = self._next_lines()
+            self._part = gzip.compress(lines, _LEVEL, mtime=0), n_lines
         data, n_lines = self._part
-        key = f"{self._prefix}{self._driver}-{self._number:06}.jsonl"
+        key = f"{self._prefix}{self._driver}-{self._number:06}.jsonl.gz"
         try:
             self._store.create(key, data, {})
         except AlreadyExistsError:  # by an earlier try whose reply was lost?
@@ -213,4 +219,10 @@ def read_events(store: ObjectStore, prefix: str) -> Iterator[Event]:
 
 def _read(store: ObjectStore, part: Part) -> bytes:
     with store.open(part.key) as reader:
-        return reader.read()
+        data = reader.read()
+    if not part.key.endswith(".gz"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise StoreError(f"{store.uri(part.key)} is damaged: {error}") from error

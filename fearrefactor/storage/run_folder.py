@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fearrefactor.core.shard import WHOLE
 from fearrefactor.errors import AlreadyExistsError, NotFoundError
 
 if TYPE_CHECKING:
@@ -87,13 +88,18 @@ class RunFolder:
         """
         self.store.create(self.report_key, path, {"run-id": self.run_id})
 
-    def keep_success(self, counts: Mapping[str, int]) -> None:
+    def keep_success(self, counts: Mapping[str, int], shard: str) -> None:
         """Say that every row is done, with their number by outcome; nothing if it was said before.
+
+        ``shard`` says as ``I/N`` which rows of the manifest these are.
 
         Raises:
             StoreError: it cannot be written.
         """
-        told = {"run_id": self.run_id, "rows": sum(counts.values()), "outcomes": dict(counts)}
+        rows = sum(counts.values())
+        told = {"run_id": self.run_id, "rows": rows, "outcomes": dict(counts)}
+        if shard != str(WHOLE):
+            told["shard"] = shard
         with contextlib.suppress(AlreadyExistsError):
             self.store.create(self.success_key, json.dumps(told).encode() + b"\n", {})
 

@@ -15,6 +15,7 @@ from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.core.ledger import RunState
 from fearrefactor.core.manifest import Row
 from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.shard import WHOLE, Shard
 from fearrefactor.errors import InputError
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.storage.folder import FolderStore
@@ -42,7 +43,9 @@ class Night:
         self.output = folder / "out"
         self.run = RunFolder(FolderStore(self.output), "", "night")
 
-    def __call__(self, stops_before: int | None = None, policy: Policy = DOGS) -> RunReport:
+    def __call__(
+        self, stops_before: int | None = None, policy: Policy = DOGS, shard: Shard = WHOLE
+    ) -> RunReport:
         def videos(context: RunContext) -> Iterator[VideoReport]:
             for row in (1, 2, 3):
                 if row == stops_before:
@@ -59,6 +62,7 @@ class Night:
             detector=PastDetector(CARD, "fake"),
             job=JobSettings(str(self.output), "", S3Settings()),
             cluster=None,
+            shard=shard,
         )
         return run(settings, self._environment, Tally(), lambda _: None)
 
@@ -97,6 +101,19 @@ def test_a_run_does_not_go_on_with_another_policy(night: Night) -> None:
     with pytest.raises(InputError, match="was begun with another policy; choose another --run-id"):
         night(policy=DOGS.model_copy(update={"name": "more", "rules": ()}))
     assert night.state().n_drivers == 1
+
+
+def test_a_run_does_not_go_on_as_another_shard(night: Night) -> None:
+    with pytest.raises(InputError, match="cut off"):
+        night(stops_before=3, shard=Shard(1, 4))
+    for other in (Shard(2, 4), Shard(1, 2), WHOLE):
+        with pytest.raises(
+            InputError, match=rf"another shard \(1/4, not {other}\); choose another"
+        ):
+            night(shard=other)
+    assert night.state().n_drivers == 1
+    assert night(shard=Shard(1, 4)).outcomes == {"masked": 3}
+    assert json.loads((night.output / night.run.success_key).read_bytes())["shard"] == "1/4"
 
 
 def test_what_a_dead_driver_left_on_the_scratch_key_is_not_in_the_way(night: Night) -> None:

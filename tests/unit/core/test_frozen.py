@@ -45,6 +45,13 @@ def test_a_manifest_that_has_become_shorter_is_refused(frozen: FrozenRows) -> No
         frozen.check_all(2)
 
 
+def test_a_row_that_has_moved_to_another_shard_is_refused(frozen: FrozenRows) -> None:
+    for row_of_others in (1, 2, 4):
+        frozen.check_passed(row_of_others)
+    with pytest.raises(InputError, match=r"row 3 was of this run's shard .* manifest has changed"):
+        frozen.check_passed(3)
+
+
 def test_only_the_end_of_a_row_that_killed_all_who_tried_it_stands(frozen: FrozenRows) -> None:
     poison = ended(3, outcome="failed", code="poison").report
     frozen.end(poison)

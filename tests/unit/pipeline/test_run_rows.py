@@ -9,8 +9,9 @@ from fake_stages import FakeStages, Film, Tally, make_context
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fearrefactor.core.manifest import default_id
+from fearrefactor.core.manifest import default_id, parse_row
 from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.shard import Shard
 from fearrefactor.errors import (
     FidelityError,
     MediaError,
@@ -19,7 +20,8 @@ from fearrefactor.errors import (
     WorkerLostError,
 )
 from fearrefactor.pipeline.hands import Hands
-from fearrefactor.pipeline.run import requested, run_videos
+from fearrefactor.pipeline.run import of_shard, requested, run_videos
+from fearrefactor.pipeline.video import VideoRun
 from fearrefactor.storage.manifest_file import RawRow
 
 if TYPE_CHECKING:
@@ -72,6 +74,35 @@ def test_the_second_row_with_an_id_fails_and_the_first_is_done() -> None:
     reports = run([row(1, uri="a", id="x"), row(2, uri="b", id="x"), row(3, uri="c", id="y")])
     found = {report.row: (report.outcome, report.code) for report in reports}
     assert found == {1: ("clean", None), 2: ("failed", "duplicate_id"), 3: ("clean", None)}
+
+
+@given(
+    ids=st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers(0, 5)), max_size=12),
+    count=st.integers(1, 4),
+)
+def test_shards_do_each_row_of_any_manifest_once_and_repeated_ones_together(
+    ids: list[object], count: int
+) -> None:
+    rows = [row(number, id=name, uri=f"{number % 3}.mp4") for number, name in enumerate(ids, 1)]
+    rows.append(RawRow(len(rows) + 1, None, "no JSON"))
+    context = make_context(FakeStages({}))
+    found: dict[int, VideoReport | VideoRun] = {}
+    where: dict[str, int] = {}
+    for number in range(1, count + 1):
+        shard = Shard(number, count)
+        own = list(of_shard(rows, shard))
+        asked = list(requested(rows, policy_of, context, shard))
+        assert len(asked) == len(own)
+        for raw, video in zip(own, asked, strict=True):
+            assert raw.number not in found
+            found[raw.number] = video
+            if isinstance(video, VideoRun):
+                assert (
+                    where.setdefault(parse_row(raw.number, raw.values or {}).key, number) == number
+                )
+    assert sorted(found) == [raw.number for raw in rows]
+    whole = list(requested(rows, policy_of, context))
+    assert [type(found[raw.number]) for raw in rows] == [type(video) for video in whole]
 
 
 def test_a_row_that_is_repeated_in_every_column_is_done_as_any_other() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import threading
 from typing import TYPE_CHECKING
 
@@ -119,11 +120,23 @@ def test_the_error_of_a_run_is_not_hidden_by_that_of_its_ledger(tmp_path: Path) 
 
 def test_a_part_that_somebody_else_wrote_is_never_taken_for_ones_own(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
-    store.create(f"{PREFIX}{DRIVER}-000001.jsonl", b"other", {})
+    store.create(f"{PREFIX}{DRIVER}-000001.jsonl.gz", b"other", {})
     writer = LedgerWriter(store, PREFIX, DRIVER)
     writer.add(taken(1))
     with pytest.raises(StoreError, match="written by somebody else"):
         writer.flush()
+
+
+def test_parts_that_an_earlier_version_left_uncompressed_are_read_like_any_other(
+    tmp_path: Path,
+) -> None:
+    store = FolderStore(tmp_path)
+    old = Taken(time_s=1.0, row=1, id="film", uri="u", extra={"shift": "night"})
+    line = b'{"time_s":1.0,"kind":"taken","row":1,"id":"film","uri":"u","policy":null,'
+    store.create(f"{PREFIX}{DRIVER}-000001.jsonl", line + b'"extra":{"shift":"night"}}\n', {})
+    with LedgerWriter(store, PREFIX, new_driver(list_parts(store, PREFIX))) as writer:
+        writer.add(taken(2))
+    assert written(store) == [old, taken(2)]
 
 
 def test_a_later_driver_is_read_after_an_earlier_one_whatever_their_clocks_say(
@@ -144,6 +157,8 @@ def test_a_later_driver_is_read_after_an_earlier_one_whatever_their_clocks_say(
     [
         (f"{DRIVER}-000001.jsonl", b'{"kind":"alive","time_s":1}\n{"kind"', "000001.jsonl, line 2"),
         (f"{DRIVER}-000002.jsonl", b'{"kind":"alive","time_s":1}\n', "has a gap: part 000001"),
+        (f"{DRIVER}-000001.jsonl.gz", gzip.compress(b"{}")[:-9], "000001.jsonl.gz is damaged"),
+        (f"{DRIVER}-000001.jsonl.gz", b"{}", "000001.jsonl.gz is damaged"),
         ("notes.txt", b"", "notes.txt is no part of a ledger"),
     ],
 )
