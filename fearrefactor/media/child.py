@@ -19,6 +19,7 @@ from fearrefactor.core.plan import regions_as_json
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import FidelityError, MediaError
 from fearrefactor.media.child_process import ChildProcess
+from fearrefactor.media.coded import CodedPacket, CodedSegment
 from fearrefactor.media.verify import Verified
 
 if TYPE_CHECKING:
@@ -80,6 +81,28 @@ class MediaChild(ChildProcess):
         allowed_s = self._budget.decoding(self._source_bytes, _pixels(task))
         wanted = np.arange(first, end)
         yield from self._pictures(head, _buffers(task), wanted, box, batch, allowed_s=allowed_s)
+
+    def coded(self, task: SegmentTask) -> CodedSegment:
+        """The packets of a segment, for a decoder that is not in the child."""
+        allowed_s = self._budget.decoding(self._source_bytes, _pixels(task))
+        self._begin({"do": "coded", **_of(task)}, *_buffers(task), allowed_s=allowed_s)
+        answer, (header,) = self._hear()
+        return CodedSegment(str(answer["codec"]), header, self._packets(task))
+
+    def _packets(self, task: SegmentTask) -> Iterator[CodedPacket]:
+        n = 0
+        while not (told := self._hear())[0].get("end"):
+            described, (piece,) = told[0]["packets"], told[1]
+            n += len(described)
+            if sum(size for size, *_ in described) != len(piece) or n > task.segment.n_packets:
+                raise MediaError("the child tells of other packets than it gives")
+            start = 0
+            for size, pts, dts, is_keyframe in described:
+                data = piece[start : start + size]
+                yield CodedPacket(data, int(pts), None if dts is None else int(dts), is_keyframe)
+                start += size
+        if n != task.segment.n_packets:
+            raise MediaError(f"expected {task.segment.n_packets} packets, the child gave {n}")
 
     def rendered_frames(
         self,

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import tempfile
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from fearrefactor.errors import DamagedReadError, ModelError
+from fearrefactor.errors import DamagedReadError, LimitError, MediaError, ModelError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.verify import Expected
 from fearrefactor.pipeline.audit import RenderedFrames
 from fearrefactor.pipeline.detect import detect_segment
+from fearrefactor.pipeline.device_frames import DeviceFrames
 from fearrefactor.pipeline.disk import WAIT_S, explained_disk, wait_for_room
 from fearrefactor.pipeline.job import PinnedSource, Published, Survey
 from fearrefactor.pipeline.logs import Logs
@@ -31,9 +33,13 @@ if TYPE_CHECKING:
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.plan import Region
     from fearrefactor.core.video import SegmentTask
+    from fearrefactor.pipeline.detect import FrameSource
+    from fearrefactor.pipeline.device_frames import OnDevice
     from fearrefactor.pipeline.job import JobSettings, Logged, Seen
     from fearrefactor.storage.reader import ObjectReader
     from fearrefactor.vision.segmenter import Segmenter
+
+_log = logging.getLogger(__name__)
 
 
 class VideoWorker:
@@ -46,9 +52,16 @@ class VideoWorker:
     #: How long to wait for room on the disk.
     room_wait_s: ClassVar[float] = WAIT_S
 
-    def __init__(self, settings: JobSettings, segmenter: Segmenter | None, scratch: Path) -> None:
+    def __init__(
+        self,
+        settings: JobSettings,
+        segmenter: Segmenter | None,
+        scratch: Path,
+        on_device: OnDevice | None = None,
+    ) -> None:
         self._settings = settings
         self._segmenter = segmenter
+        self._on_device = on_device
         with explained_disk(scratch):
             self._folder = tempfile.TemporaryDirectory(prefix="video-", dir=scratch)
         # Boto3 takes a tenth of a second to make a client, and most rows name the same bucket.
@@ -117,8 +130,11 @@ class VideoWorker:
                 code="no_detections",
             )
         watch = Stopwatch()
-        with watch.stage("detect"), self._working_on(source) as child:
-            found = detect_segment(child, task, self._segmenter, self._settings.batch)
+        with watch.stage("detect"):
+            found = self._seen_on_device(source, task, self._segmenter)
+            if found is None:
+                with self._working_on(source) as child:
+                    found = self._seen(child, task, self._segmenter)
         return found, watch.seconds()["detect"]
 
     def render(
@@ -214,6 +230,29 @@ class VideoWorker:
         with watch.stage("index"), self._working_on(pinned) as child:
             index = child.index(self._settings.limits, self._settings.cut)
         return Survey(pinned, first.sha256, index, watch.seconds(), child.confinement.gaps)
+
+    def _seen(self, frames: FrameSource, task: SegmentTask, segmenter: Segmenter) -> Detections:
+        settings = self._settings
+        return detect_segment(frames, task, segmenter, settings.batch, settings.reuse_within)
+
+    def _seen_on_device(
+        self, source: PinnedSource, task: SegmentTask, segmenter: Segmenter
+    ) -> Detections | None:
+        """Detections of frames that a device has decoded; None where the child is to decode them.
+
+        That a source is broken, or of a kind that nobody can decode, is for the child to say.
+        """
+        device = self._on_device
+        if device is None or not device.decoder.takes(task.info):
+            return None
+        try:
+            with self._working_on(source) as child:
+                return self._seen(DeviceFrames(child, device), task, segmenter)
+        except MediaError as error:
+            if isinstance(error, LimitError):
+                raise
+            _log.info("%s: decoded in the child after all: %s", source.uri, error)
+            return None
 
     @contextlib.contextmanager
     def _working_on(self, source: PinnedSource) -> Iterator[MediaChild]:

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from fearrefactor.errors import ModelError
 from fearrefactor.vision.segmenter import check_frames
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fearrefactor.core.detections import Instances
     from fearrefactor.core.model import ModelCard
     from fearrefactor.vision.segmenter import Segmenter
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 class _Request:
     """Frames of one caller; ``n_taken`` of them are in a batch already, or answered."""
 
-    frames: NDArray[np.uint8]
+    frames: Any
     future: Future[list[Instances]] = field(default_factory=Future)
     answers: list[Instances] = field(default_factory=list)
     n_taken: int = 0
@@ -61,12 +59,14 @@ class DynamicBatcher:
         """The card of the segmenter behind it."""
         return self._segmenter.card
 
-    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+    def segment(self, frames: Any) -> list[Instances]:
         """See ``Segmenter.segment``; blocks until the frames have been through the model."""
         return self.submit(frames).result()
 
-    def submit(self, frames: NDArray[np.uint8]) -> Future[list[Instances]]:
+    def submit(self, frames: Any) -> Future[list[Instances]]:
         """The answers to ``(n, H, W, 3)`` frames, once they are there.
+
+        They are an array, or a tensor if ``segmenter`` takes tensors.
 
         Raises:
             ModelError: frames of another shape or type, or the batcher is closed.
@@ -113,16 +113,16 @@ class DynamicBatcher:
             return bool(self._waiting)
 
     def _alike(self) -> list[_Request]:
-        """Waiting requests with frames of the size that has waited longest."""
-        size = self._waiting[0].frames.shape[1:]
-        return [request for request in self._waiting if request.frames.shape[1:] == size]
+        """Waiting requests with frames of the size and kind that has waited longest."""
+        kind = _kind(self._waiting[0].frames)
+        return [request for request in self._waiting if _kind(request.frames) == kind]
 
     def _n_ready(self) -> int:
         return sum(request.n_left for request in self._alike())
 
-    def _take(self) -> list[tuple[_Request, NDArray[np.uint8]]]:
+    def _take(self) -> list[tuple[_Request, Any]]:
         """Requests and the frames of each to run now; none when all callers have gone away."""
-        batch: list[tuple[_Request, NDArray[np.uint8]]] = []
+        batch: list[tuple[_Request, Any]] = []
         room = self._max_batch
         with self._changed:
             for request in self._alike():
@@ -139,11 +139,10 @@ class DynamicBatcher:
                     break
         return batch
 
-    def _run(self, batch: list[tuple[_Request, NDArray[np.uint8]]]) -> None:
+    def _run(self, batch: list[tuple[_Request, Any]]) -> None:
         if not batch:
             return
-        parts = [frames for _, frames in batch]
-        together = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        together = _together([frames for _, frames in batch])
         answers = self._segmenter.segment(together)
         if len(answers) != len(together):
             raise ModelError(
@@ -156,10 +155,25 @@ class DynamicBatcher:
             if len(request.answers) == len(request.frames):
                 request.future.set_result(request.answers)
 
-    def _fail(self, batch: list[tuple[_Request, NDArray[np.uint8]]], error: BaseException) -> None:
+    def _fail(self, batch: list[tuple[_Request, Any]], error: BaseException) -> None:
         with self._changed:
             for request, _ in batch:
                 if request in self._waiting:
                     self._waiting.remove(request)
         for request, _ in batch:
             request.future.set_exception(error)
+
+
+def _kind(frames: Any) -> tuple[type, tuple[int, ...]]:
+    return type(frames), tuple(frames.shape[1:])
+
+
+def _together(parts: list[Any]) -> Any:
+    """Frames of several callers one after the other, where they are."""
+    if len(parts) == 1:
+        return parts[0]
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)
+    import torch  # whoever has tensors has it already
+
+    return torch.cat(parts)

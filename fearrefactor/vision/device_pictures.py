@@ -20,6 +20,7 @@ from torch.utils.dlpack import from_dlpack
 
 from fearrefactor.core.letterbox import PAD_VALUE
 from fearrefactor.core.planes import DEPTH
+from fearrefactor.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,16 +68,21 @@ class Shrinker:
     def __call__(
         self, frames: Sequence[PlanarFrame], box: Letterbox, rotation_deg: int
     ) -> DevicePictures:
-        """Frames of one video, alike in size, layout and colours, as the model takes them."""
-        with torch.inference_mode():
-            luma, *chroma = self._planes(frames)
-            pixels = self._rgb(frames[0], luma, chroma, box, rotation_deg)
-            upright = torch.rot90(pixels, -rotation_deg // 90, (2, 3))
-            right = box.input_width - box.width - box.left
-            below = box.input_height - box.height - box.top
-            framed = pad(upright, (box.left, right, box.top, below), value=PAD_VALUE)
-            on_device = framed.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-            return DevicePictures(on_device, _checksums(luma))
+        """Frames of one video, alike in size, layout and colours, as the model takes them.
+
+        Raises:
+            ModelError: the device cannot do it.
+        """
+        try:
+            with torch.inference_mode():
+                luma, *chroma = self._planes(frames)
+                pixels = self._rgb(frames[0], luma, chroma, box, rotation_deg)
+                return DevicePictures(_framed(pixels, box, rotation_deg), _checksums(luma))
+        except (RuntimeError, TypeError, BufferError) as error:
+            raise ModelError(
+                f"{len(frames)} frames of {frames[0].width_px} × {frames[0].height_px} "
+                f"{frames[0].layout} cannot be shrunk on {self._device}: {error}"
+            ) from error
 
     def _planes(self, frames: Sequence[PlanarFrame]) -> list[torch.Tensor]:
         """Luma and chroma ``(n, h, w)``: as stored, but shifted down; copies, one a plane.
@@ -133,6 +139,15 @@ class Shrinker:
 
     def _sent(self, weights: NDArray[np.float32]) -> torch.Tensor:
         return torch.from_numpy(weights).to(self._device, self._dtype)
+
+
+def _framed(pixels: torch.Tensor, box: Letterbox, rotation_deg: int) -> torch.Tensor:
+    """Pictures ``(n, 3, h, w)`` upright and letterboxed, as ``(n, H, W, 3)`` uint8."""
+    upright = torch.rot90(pixels, -rotation_deg // 90, (2, 3))
+    right = box.input_width - box.width - box.left
+    below = box.input_height - box.height - box.top
+    framed = pad(upright, (box.left, right, box.top, below), value=PAD_VALUE)
+    return framed.to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def _tensor(plane: Any) -> torch.Tensor:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from fake_stages import make_index
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lamp_clips import picture
 from stub_model import (
     CARD,
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fearrefactor.core.detections import Detections
     from fearrefactor.core.video import SegmentTask
     from fearrefactor.vision.segmenter import Segmenter
 
@@ -43,7 +47,10 @@ class Batch:
 
 
 class Screen:
-    """A ``FrameSource`` that shows one picture in every frame, set into the letterbox."""
+    """A ``FrameSource`` that shows one picture in every frame, set into the letterbox.
+
+    The last pixel tells frames apart, so that the model is given each.
+    """
 
     def __init__(self, content: NDArray[np.uint8] | None = None) -> None:
         self.content = content
@@ -59,6 +66,7 @@ class Screen:
             n = min(batch, end - first)
             self.batches.append(n)
             frames = np.arange(first, first + n)
+            pixels[:n, -1, -1] = frames[:, None]
             yield Batch(frames, pixels[:n], frames.astype(np.uint32) + 7)
             first += n
 
@@ -162,6 +170,28 @@ class LastFrameOnly(Screen):
             yield frames
 
 
+class Slideshow(Screen):
+    """Frames 10 to 19 show these slides: names of lamps, or levels of grey with a lamp or without.
+
+    A slide is ``(colour, grey)``; colour may be empty.
+    """
+
+    def __init__(self, slides: list[tuple[str, int]]) -> None:
+        super().__init__()
+        self.slides = slides
+
+    def frames(self, task: SegmentTask, box: Letterbox, batch: int) -> Iterator[Batch]:
+        for frames in super().frames(task, box, batch):
+            for pixels, frame in zip(frames.pixels, frames.frames.tolist(), strict=True):
+                colour, grey = self.slides[frame - 10]
+                pixels[:] = grey
+                if colour:
+                    shown = picture([colour])
+                    lamp = shown.max(axis=2) > shown.min(axis=2)
+                    pixels[lamp] = shown[lamp]
+            yield frames
+
+
 def test_a_model_proves_itself_once_after_a_segment_that_ends_with_nothing_in_sight() -> None:
     model = CountingModel()
     found = detect_segment(Screen(), task_of(160, 96), watched(model), batch=4)
@@ -188,3 +218,82 @@ def test_rubbish_is_the_frames_fault_only_if_the_model_still_sees() -> None:
             detect_segment(Screen(), task_of(160, 96), watched(broken), batch=4)
     with pytest.raises(ModelError, match="expected masks"):
         detect_segment(Screen(), task_of(160, 96), watched(OddMasksModel()), batch=4)
+
+
+def looked_at(
+    slides: list[tuple[str, int]], reuse_within: float = 0.0, batch: int = 4
+) -> tuple[list[int], Detections]:
+    """How many frames the model was given, call by call, and what was found."""
+    model = CountingModel()
+    found = detect_segment(Slideshow(slides), task_of(160, 96), model, batch, reuse_within)
+    return model.calls, found
+
+
+def test_frames_that_repeat_a_picture_exactly_have_its_answer_and_are_not_given_to_the_model() -> (
+    None
+):
+    slides = [("red", 90)] * 3 + [("blue", 90)] * 6 + [("red", 90)]
+    calls, found = looked_at(slides)
+    assert calls == [2, 1]
+    assert found.frames.tolist() == list(range(10, 20))
+    assert found.checksum.tolist() == list(range(17, 27))
+    assert found.frame.tolist() == list(range(10, 20))
+    assert [CARD.classes[one] for one in found.class_id] == [colour for colour, _ in slides]
+    assert found.n_reused == 7
+
+
+@given(
+    slides=st.lists(
+        st.tuples(st.sampled_from(["", "red", "blue"]), st.integers(90, 92)),
+        min_size=10,
+        max_size=10,
+    ),
+    batch=st.integers(1, 10),
+)
+@settings(max_examples=25, deadline=None)
+def test_answers_that_are_used_again_are_those_that_the_model_would_have_given(
+    slides: list[tuple[str, int]], batch: int
+) -> None:
+    calls, found = looked_at(slides, batch=batch)
+    asked = [
+        detect_segment(Slideshow([slide] * 10), task_of(160, 96), LampFinder(), 10)
+        for slide in slides
+    ]
+    assert found.class_id.tolist() == [one for each in asked for one in each.class_id[:1]]
+    np.testing.assert_array_equal(found.sketch, [each.sketch[0] for each in asked])
+    assert sum(calls) == 10 - found.n_reused == 1 + sum(map(operator.ne, slides[1:], slides))
+
+
+def test_nearly_equal_frames_have_an_answer_in_common_only_where_a_run_allows_it() -> None:
+    slides = [("red", 90 + frame % 2) for frame in range(10)]
+    assert sum(looked_at(slides)[0]) == 10
+    calls, found = looked_at(slides, reuse_within=1.0)
+    assert sum(calls) == 1
+    assert found.class_id.tolist() == [0] * 10
+
+
+def test_small_changes_add_up_until_the_model_looks_again() -> None:
+    slides = [("", 90 + frame) for frame in range(10)]
+    calls, found = looked_at(slides, reuse_within=3.0, batch=3)
+    assert sum(calls) == 3
+    assert found.n_reused == 7
+
+
+def test_a_small_thing_that_comes_into_a_still_picture_is_looked_at() -> None:
+    slides = [("", 90)] * 5 + [("green", 90)] * 5
+    calls, found = looked_at(slides, reuse_within=4.0)
+    assert sum(calls) == 2
+    assert found.frame.tolist() == list(range(15, 20))
+
+
+def test_a_model_that_sees_something_in_a_frame_that_is_repeated_need_not_prove_itself() -> None:
+    model = CountingModel()
+    slides = [("", 90)] + [("red", 90)] * 9
+    detect_segment(Slideshow(slides), task_of(160, 96), watched(model), 4)
+    assert model.calls == [2]
+
+
+def test_a_model_that_sees_nothing_in_a_frame_that_is_repeated_proves_itself() -> None:
+    model = watched(DecliningModel(then=BlindModel(), n_frames=1))
+    with pytest.raises(BlindModelError, match="gone blind"):
+        detect_segment(Slideshow([("", 90)] * 10), task_of(160, 96), model, 4)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,3 +203,36 @@ def test_a_model_that_would_end_the_thread_fails_its_callers_instead() -> None:
         for _ in range(2):
             with pytest.raises(SystemExit, match="bye"):
                 batcher.submit(frames(1)).result(FOREVER_S)
+
+
+class Kinds(Counter):
+    """A ``Counter`` that takes tensors too, and remembers of what kind its batches were."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: list[type] = []
+
+    def segment(self, frames: NDArray[np.uint8]) -> list[Instances]:
+        self.kinds.append(type(frames))
+        return super().segment(np.asarray(frames))
+
+
+def test_tensors_share_batches_with_tensors_and_arrays_with_arrays() -> None:
+    model = Kinds()
+    model.gate.clear()
+
+    with DynamicBatcher(model, 8, 0.01) as batcher:
+        first = batcher.submit(frames(0))
+        assert model.entered.wait(FOREVER_S)
+        told = [
+            batcher.submit(torch.from_numpy(frames(1))),
+            batcher.submit(frames(2)),
+            batcher.submit(torch.from_numpy(frames(3, 4))),
+        ]
+        model.gate.set()
+        assert [values(future.result(FOREVER_S)) for future in (first, *told)] == [
+            [0], [1], [2], [3, 4],
+        ]  # fmt: skip
+
+    assert [shape[0] for shape in model.batches] == [1, 3, 1]
+    assert model.kinds == [np.ndarray, torch.Tensor, np.ndarray]
