@@ -11,6 +11,7 @@ from fearrefactor.cli.bucket_option import bucket_option, owned_by
 from fearrefactor.cli.child_options import child_options, chosen_child
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import forecast
+from fearrefactor.cli.gpu_options import gpu_options, with_gpu
 from fearrefactor.cli.limit_option import limit_option
 from fearrefactor.cli.model_options import canary_option, model_options
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
@@ -57,6 +58,7 @@ _SMALL_BYTES = 50_000_000
     type=click.IntRange(1),
     help="Worker processes with a GPU each, on a cluster. [default: one a GPU that is there]",
 )
+@gpu_options
 @click.option("--ray-address", metavar="ADDRESS", help="Join this Ray cluster ('auto', host:6379).")
 @click.option(
     "--audit",
@@ -108,6 +110,8 @@ def run_mask(
     canary: Path | None,
     workers: int | None,
     gpu_workers: int | None,
+    gpu_slots: int,
+    gpu_decode: bool,
     ray_address: str | None,
     run_id: str | None,
     audit: AuditMode | None,
@@ -146,7 +150,11 @@ def run_mask(
             audit=audit,
             verify=verify,
         ),
-        cluster=_cluster(sources, workers, gpu_workers, ray_address, environment),
+        cluster=with_gpu(
+            _cluster(sources, workers, gpu_workers, ray_address, environment),
+            gpu_slots,
+            decode=gpu_decode,
+        ),
     )
     if dry_run:
         forecast(sources, detector, settings, environment, console)

@@ -31,11 +31,22 @@ if TYPE_CHECKING:
     from fearrefactor.vision.segmenter import DetectSettings
 
 _NO_RETRIES = {"max_restarts": 0, "max_task_retries": 0}
-_GPU_SLOTS = 4
 _KNOCK_S = 20.0
 #: For what an actor knows without work.
 _ANSWER_S = 300.0
 _ASKED = 9
+
+
+@dataclass(frozen=True)
+class GpuSettings:
+    """How a GPU is fed: by ``slots`` videos at a time, which it may ``decode`` itself.
+
+    Each slot has a thread and a decoder of its own: a core decodes some 400 frames of 720p in a
+    second, fewer than a GPU infers, and each of a GPU's decoders works for one video at a time.
+    """
+
+    slots: int = 4
+    decode: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,7 @@ class ClusterSettings:
     workers: int | None = None
     gpu_workers: int | None = None
     is_job: bool = False
+    gpu: GpuSettings = GpuSettings()
 
 
 def connect(settings: ClusterSettings) -> None:
@@ -115,14 +127,15 @@ async def start_stages(
     n_gpus = cluster.gpu_workers or int(resources.get("GPU", 0))
     n_cpus = cluster.workers or max(1, int(resources.get("CPU", 1)))
     data = ray.put(file.path.read_bytes())
-    if device == "cuda" and n_gpus == 0:
-        raise InputError("device cuda: the cluster has no GPU now; say --gpu-workers N to wait")
-    on_gpu = device != "cpu" and n_gpus > 0 and file.kind != "faces"
+    on_gpu = runs_on_gpu(file, device, n_gpus, decode=cluster.gpu.decode)
     pictures = shown(canary, detect.long_side)
     model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data, pictures)
     if on_gpu:
+        gpu = cluster.gpu
         detectors = ActorPool(
-            lambda: _actor(settings, model, _GPU_SLOTS, num_gpus=1), n_gpus, _GPU_SLOTS
+            lambda: _actor(settings, model, gpu.slots, decode=gpu.decode, num_gpus=1),
+            n_gpus,
+            gpu.slots,
         )
         media = ActorPool(lambda: _actor(settings, None, 1, num_cpus=1), n_cpus, 1)
         media.start()
@@ -131,6 +144,20 @@ async def start_stages(
     detectors.start()
     card = await first_card(detectors)
     return RayStages(card, settings.deciding(repr(detect)), (detectors, media), settings)
+
+
+def runs_on_gpu(file: ModelFile, device: Device, n_gpus: int, *, decode: bool) -> bool:
+    """Whether the model goes to workers with a GPU.
+
+    Raises:
+        InputError: it does not, and was asked to, or was asked to ``decode`` there.
+    """
+    if device == "cuda" and n_gpus == 0:
+        raise InputError("device cuda: the cluster has no GPU now; say --gpu-workers N to wait")
+    on_gpu = device != "cpu" and n_gpus > 0 and file.kind == "segmenter"
+    if decode and not on_gpu:
+        raise InputError("--gpu-decode: no worker here runs this model on a GPU; leave it out")
+    return on_gpu
 
 
 async def first_card(pool: ActorPool) -> Any:
@@ -161,8 +188,10 @@ def _actor(
     model: ModelShipment | None,
     slots: int,
     *,
+    decode: bool = False,
     num_cpus: int = 0,
     num_gpus: int = 0,
 ) -> Any:
     wanted = {"num_cpus": num_cpus, "num_gpus": num_gpus, "max_concurrency": slots}
-    return ray.remote(Worker).options(**wanted, **_NO_RETRIES).remote(settings, model, slots)
+    actor = ray.remote(Worker).options(**wanted, **_NO_RETRIES)
+    return actor.remote(settings, model, slots, decode=decode)

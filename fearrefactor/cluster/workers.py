@@ -15,7 +15,9 @@ import ray
 from ray.exceptions import ObjectLostError
 
 from fearrefactor.errors import PacketsLostError
+from fearrefactor.media.device_decode import DeviceDecoder
 from fearrefactor.pipeline.deciding import Decided, decided
+from fearrefactor.pipeline.device_frames import OnDevice
 from fearrefactor.pipeline.scratch import Scratch, sweep
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.batcher import DynamicBatcher
@@ -84,10 +86,18 @@ class Worker:
     """One process with ``slots`` videos in hand and at most one model.
 
     On a CPU there is one slot: a core decodes or infers. On a GPU several slots feed one model
-    through a dynamic batcher, because one decoder cannot keep it busy.
+    through a dynamic batcher, because one decoder cannot keep it busy; with ``decode`` it also
+    decodes and shrinks their frames, a session a slot.
     """
 
-    def __init__(self, settings: JobSettings, model: ModelShipment | None, slots: int) -> None:
+    def __init__(
+        self,
+        settings: JobSettings,
+        model: ModelShipment | None,
+        slots: int,
+        *,
+        decode: bool = False,
+    ) -> None:
         sweep()  # what a worker that was killed on this machine has left
         self._scratch = Scratch("actor")
         self._segmenter = model.load() if model is not None else None
@@ -97,8 +107,10 @@ class Worker:
                 lambda model: DynamicBatcher(model, max_batch, _MAX_WAIT_S)
             )
         self._free: queue.LifoQueue[VideoWorker] = queue.LifoQueue()
+        on_device = _on_gpu() if decode else None
         for _ in range(slots):
-            self._free.put(VideoWorker(settings, self._segmenter, self._scratch.path))
+            made = VideoWorker(settings, self._segmenter, self._scratch.path, on_device)
+            self._free.put(made)
 
     def close(self) -> None:
         """End its media children and remove its files; nothing is asked of it afterwards."""
@@ -201,6 +213,13 @@ class Worker:
             yield worker
         finally:
             self._free.put(worker)
+
+
+def _on_gpu() -> OnDevice:
+    """Ray shows a process one GPU, its number 0."""
+    from fearrefactor.vision.device_pictures import Shrinker  # it imports torch
+
+    return OnDevice(DeviceDecoder("cuda:0"), Shrinker("cuda:0"))
 
 
 def _packets(rendered: Sequence[ray.ObjectRef[bytes]]) -> Iterator[bytes]:
