@@ -19,7 +19,7 @@ from fearrefactor.core.motion import areas, grown, ious, overlaps
 from fearrefactor.core.sightings import Track, by_frame, expected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -159,18 +159,14 @@ def _absorb(tracks: list[Track], seen: Sightings) -> list[Track]:
     kept: list[Track] = []
     at: dict[int, list[tuple[Track, int]]] = {}
     for track in sorted(tracks, key=lambda track: -len(track.rows)):
-        hosts = [
-            {
-                id(host): host
-                for host, row in at.get(int(seen.frame[one]), ())
-                if _is_inside(one, row, seen)
-            }
-            for one in track.rows
-        ]
-        same = set.intersection(*(set(found) for found in hosts))
-        if same:
-            host = hosts[0][min(same, key=lambda one: hosts[0][one].rows[0])]
-            host.parts += track.rows
+        hosts = _around(track.rows[0], at, seen)
+        for one in track.rows[1:]:
+            if not hosts:
+                break
+            here = _around(one, at, seen)
+            hosts = [host for host in hosts if host in here]
+        if hosts:
+            min(hosts, key=lambda host: host.rows[0]).parts += track.rows
             continue
         kept.append(track)
         for row in track.rows:
@@ -178,7 +174,16 @@ def _absorb(tracks: list[Track], seen: Sightings) -> list[Track]:
     return kept
 
 
-def _is_inside(row: int, host: int, seen: Sightings) -> bool:
-    common = overlaps(seen.box[row][None], seen.box[host][None])[0, 0]
-    mine, its = areas(seen.box[row]), areas(seen.box[host])
-    return bool(common >= _INSIDE * mine or common >= _SAME_IOU * (mine + its - common))
+def _around(
+    row: int, at: Mapping[int, Sequence[tuple[Track, int]]], seen: Sightings
+) -> list[Track]:
+    """The tracks in whose box a sighting is; ``at``: by frame, with their sightings there."""
+    here = at.get(int(seen.frame[row]), ())
+    if not here:
+        return []
+    box = seen.box[row][None]
+    boxes = seen.box[[host for _, host in here]]
+    common = overlaps(box, boxes)[0]
+    mine, theirs = areas(box), areas(boxes)
+    inside = (common >= _INSIDE * mine) | (common >= _SAME_IOU * (mine + theirs - common))
+    return [track for (track, _), is_inside in zip(here, inside.tolist(), strict=True) if is_inside]
