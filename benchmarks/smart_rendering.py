@@ -1,17 +1,16 @@
 """What smart rendering saves: CPU and bytes of a clip with no GOP, one GOP and all GOPs to mask.
 
-    python benchmarks/smart_rendering.py CLIP… [--runs 3] [--json]
+    python benchmarks/smart_rendering.py CLIP… [--runs 3] [--quick]
 
 Each clip is rendered, put together and verified in this one process and on one core, as a media
 child does it. A quarter of the picture is blurred in every frame of the GOPs that are dirty; "one"
 is the shortest, then the longest GOP of the clip. The shares of a clip follow each other within a
 run, so that ratios between them mean something on a shared machine; medians of the runs are
-printed.
+printed and, but for ``--quick``, kept in ``results/smart_rendering.json``.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -21,8 +20,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 import cv2
 import numpy as np
+from record import record
 
-from fearrefactor.cli.run import versions
 from fearrefactor.core.plan import Region
 from fearrefactor.core.policy import Effect
 from fearrefactor.core.rle import encode
@@ -86,10 +85,11 @@ def one_run(
 @click.command()
 @click.argument("clips", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--runs", default=3, show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-def main(clips: tuple[Path, ...], runs: int, *, as_json: bool) -> None:
+@click.option("--quick", is_flag=True, help="One run, and nothing is kept.")
+def main(clips: tuple[Path, ...], runs: int, *, quick: bool) -> None:
     """Print CPU ms per frame and relative size by share of GOPs that are masked."""
     cv2.setNumThreads(1)
+    runs = 1 if quick else runs
     found: dict[str, dict[str, dict[str, float]]] = {}
     for clip in clips:
         with clip.open("rb") as file:
@@ -108,14 +108,19 @@ def main(clips: tuple[Path, ...], runs: int, *, as_json: bool) -> None:
             }
             for share in shares
         }
-    if as_json:
-        print(json.dumps({"clips": found, "runs": runs, "versions": versions()}))
-        return
     for clip_name, by_share in found.items():
         print(f"{clip_name}, median of {runs} runs: CPU ms a frame, bytes over the source's")
         print(f"{'masked':10}" + "".join(f"{name:>10}" for name in (*STEPS, "bytes")))
         for share, told in by_share.items():
             print(f"{share:10}" + "".join(f"{told[name]:10.2f}" for name in (*STEPS, "bytes")))
+    if not quick:
+        rows = [
+            {"clip": clip_name, "masked": share, "bytes_ratio": round(told["bytes"], 4)}
+            | {f"{step}_ms": round(told[step], 3) for step in STEPS}
+            for clip_name, by_share in found.items()
+            for share, told in by_share.items()
+        ]
+        print(record("smart_rendering", rows, {"runs": runs}))
 
 
 if __name__ == "__main__":
