@@ -96,17 +96,11 @@ class ActorPool:
     async def _do(
         self, actor: Any, node_id: str, step: Callable[[Any], Awaitable[_T]], within_s: float
     ) -> _T:
-        answer: asyncio.Future[_T] = asyncio.ensure_future(_answer(step, actor))
         is_away = False
+        limit = asyncio.timeout(within_s)
         try:
-            await asyncio.wait({answer}, timeout=within_s)
-            if answer.done():
-                return answer.result()
-            self._replace(actor)
-            raise WorkerLostError(
-                f"the worker did not answer within {within_s:.1f} s and was killed "
-                "(--patience allows more)"
-            )
+            async with limit:
+                return await step(actor)
         except RayTaskError as error:
             cause = error.cause
             if isinstance(cause, BlindModelError):
@@ -121,8 +115,15 @@ class ActorPool:
         except RayError as error:  # no answer of the step's
             self._replace(actor)
             raise await _lost(node_id, error) from error
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            self._replace(actor)
+            raise WorkerLostError(
+                f"the worker did not answer within {within_s:.1f} s and was killed "
+                "(--patience allows more)"
+            ) from error
         finally:
-            answer.cancel()
             if not is_away:
                 self._give(actor)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from fearrefactor.cluster.packed import Packer
 from fearrefactor.cluster.time_limits import TimeLimits
 from fearrefactor.pipeline.stages import TURN
 
@@ -45,6 +46,7 @@ class RayStages:
         self.detect_settings = detect_settings
         self._detectors, self._media = pools
         self._limits = TimeLimits(settings)
+        self._packer = Packer()
         self.packet_room_bytes: int | None = _packet_room_bytes(self._media.n_calls)
 
     async def survey(self, uri: str) -> Survey:
@@ -67,9 +69,9 @@ class RayStages:
 
     async def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
         """Detections of a segment, and seconds."""
-        within_s = self._limits.detect(source, task)
+        within_s, packed = self._limits.detect(source, task), self._packer.pack(source, task)
         return await self._detectors.call(
-            lambda actor: actor.detect.remote(source, task), within_s, TURN.get()
+            lambda actor: actor.detect.remote(packed), within_s, TURN.get()
         )
 
     async def decide(self, detections: Detections, policy: Policy, canvas: Canvas) -> Decided:
@@ -88,10 +90,10 @@ class RayStages:
         wanted: NDArray[np.bool_],
     ) -> tuple[Any, float]:
         """A reference to the segment's rendered packets, and seconds."""
+        packed = self._packer.pack(source, task)
 
         async def step(actor: Any) -> tuple[Any, float]:
-            told = (source, task, regions, wanted)
-            packets, seconds = actor.render.options(num_returns=2).remote(*told)
+            packets, seconds = actor.render.remote(packed, regions, wanted)
             return packets, await seconds
 
         return await self._media.call(step, self._limits.render(source, task), TURN.get())
@@ -100,9 +102,10 @@ class RayStages:
         self, source: PinnedSource, task: SegmentTask, rendered: Any, frames: Sequence[int]
     ) -> tuple[Detections, float]:
         """What the model sees in some frames of a rendered segment, and seconds."""
+        packed = self._packer.pack(source, task)
         # In a list the reference travels as one: the actor fetches the packets itself.
         return await self._detectors.call(
-            lambda actor: actor.audit.remote(source, task, [rendered], frames),
+            lambda actor: actor.audit.remote(packed, [rendered], frames),
             self._limits.audit(source, task, len(frames)),
             TURN.get(),
         )

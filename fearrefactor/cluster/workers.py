@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.exceptions import ObjectLostError
 
+from fearrefactor.cluster.packed import unpack
 from fearrefactor.errors import PacketsLostError
 from fearrefactor.media.device_decode import DeviceDecoder
 from fearrefactor.pipeline.deciding import Decided, decided
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fearrefactor.cluster.packed import Packed
     from fearrefactor.core.canvas import Canvas
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.policy import Policy
-    from fearrefactor.core.video import SegmentTask
-    from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Seen, Survey
+    from fearrefactor.pipeline.job import JobSettings, Logged, Published, Seen, Survey
     from fearrefactor.vision.segmenter import DetectSettings
 
 #: How long a GPU waits for more frames before it runs a batch that is not full.
@@ -141,10 +142,10 @@ class Worker:
         with self._worker() as worker:
             return worker.logged(row_key, detect_id)
 
-    def detect(self, source: PinnedSource, task: SegmentTask) -> tuple[Detections, float]:
+    def detect(self, packed: Packed) -> tuple[Detections, float]:
         """As ``VideoWorker.detect``."""
         with self._worker() as worker:
-            return worker.detect(source, task)
+            return worker.detect(*unpack(packed))
 
     def decide(
         self, detections: Detections, policy: Policy, card: ModelCard, canvas: Canvas
@@ -153,10 +154,10 @@ class Worker:
         with self._worker():
             return decided(detections, policy, card, canvas)
 
+    @ray.method(num_returns=2)
     def render(
         self,
-        source: PinnedSource,
-        task: SegmentTask,
+        packed: Packed,
         regions: Mapping[int, Sequence[Region]],
         wanted: NDArray[np.bool_],
     ) -> tuple[bytes, float]:
@@ -166,15 +167,11 @@ class Worker:
         """
         start = time.perf_counter()
         with self._worker() as worker:
-            packets = b"".join(worker.render(source, task, regions, wanted))
+            packets = b"".join(worker.render(*unpack(packed), regions, wanted))
         return packets, time.perf_counter() - start
 
     def audit(
-        self,
-        source: PinnedSource,
-        task: SegmentTask,
-        rendered: Sequence[ray.ObjectRef[bytes]],
-        frames: Sequence[int],
+        self, packed: Packed, rendered: Sequence[ray.ObjectRef[bytes]], frames: Sequence[int]
     ) -> tuple[Detections, float]:
         """As ``VideoWorker.audit``; ``rendered`` holds the packets of the one segment.
 
@@ -184,7 +181,7 @@ class Worker:
         with self._worker() as worker:
             path = worker.hold("audited.packets", _packets(rendered))
             try:
-                return worker.audit(source, task, path, frames)
+                return worker.audit(*unpack(packed), path, frames)
             finally:
                 path.unlink()
 
