@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from fearrefactor.core.model import ModelCard
@@ -17,6 +16,7 @@ from fearrefactor.vision.segmenter import DetectSettings, check_frames
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from fearrefactor.core.detections import Instances
@@ -94,5 +94,7 @@ class TorchSegmenter:
         return predictions, prototypes
 
     def _pinned(self, frames: NDArray[np.uint8]) -> torch.Tensor:
-        held = torch.from_numpy(np.ascontiguousarray(frames))
-        return held.pin_memory() if self._device.type == "cuda" else held
+        on_gpu = self._device.type == "cuda"
+        held = torch.empty(frames.shape, dtype=torch.uint8, pin_memory=on_gpu)
+        held.numpy()[:] = frames
+        return held
