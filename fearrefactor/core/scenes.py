@@ -26,6 +26,11 @@ _GRID: Final = 4
 SKETCH: Final = _COLUMNS + _ROWS + _GRID * _GRID * 3
 _CUT_LEVELS: Final = 18.0
 _CLEARLY_BETTER: Final = 0.6
+#: Frames are taken so many at once, or the numbers of an hour of them would need gigabytes.
+_AT_ONCE: Final = 2048
+#: How many frames on either side decide where a cut is.
+_BEFORE: Final = 3
+_AFTER: Final = 2
 
 
 def sketch(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -96,11 +101,16 @@ class Scenes:
 
 def scenes_of(sketches: NDArray[np.uint8], canvas: Canvas) -> Scenes:
     """Cuts and camera motion from the sketches ``(f, SKETCH)`` of all frames of a video."""
-    numbers = sketches.astype(np.float32)
-    cut = _cuts(numbers)
-    across = _shifts(numbers[:, :_COLUMNS]) * canvas.width_px / _COLUMNS
-    down = _shifts(numbers[:, _COLUMNS : _COLUMNS + _ROWS]) * canvas.height_px / _ROWS
-    moves = np.stack([across, down], axis=1)
+    n = len(sketches)
+    cut, moves = np.zeros(n, bool), np.zeros((n, 2))
+    for start in range(0, n, _AT_ONCE):
+        end, low = min(start + _AT_ONCE, n), max(start - _BEFORE, 0)
+        numbers = sketches[low : end + _AFTER].astype(np.float32)
+        here = slice(start - low, end - low)
+        cut[start:end] = _cuts(numbers)[here]
+        across, down = numbers[:, :_COLUMNS], numbers[:, _COLUMNS : _COLUMNS + _ROWS]
+        moves[start:end, 0] = _shifts(across)[here] * canvas.width_px / _COLUMNS
+        moves[start:end, 1] = _shifts(down)[here] * canvas.height_px / _ROWS
     moves[cut] = 0
     return Scenes(cut, np.cumsum(moves, axis=0))
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fearrefactor.core import scenes
 from fearrefactor.core.canvas import Canvas
 from fearrefactor.core.scenes import SKETCH, scenes_of, sketch, surrounds
 
@@ -79,6 +80,22 @@ def test_a_sketch_of_any_picture_has_its_means(size: tuple[int, int]) -> None:
     told = sketch(np.full((*size, 3), 77, np.uint8))
     assert told.shape == (SKETCH,)
     assert (told == 77).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 20))
+def test_in_how_many_pieces_frames_are_taken_changes_nothing(
+    seed: int, n_frames: int, at_once: int
+) -> None:
+    random = np.random.default_rng(seed)
+    steps = random.choice([-90, -3, 0, 3, 90], (n_frames, 1), p=[0.05, 0.3, 0.3, 0.3, 0.05])
+    base = random.integers(60, 190, (1, SKETCH))
+    sketches = (base + np.cumsum(steps * random.integers(0, 2, (1, SKETCH)), 0)).clip(0, 255)
+    whole = scenes_of(sketches.astype(np.uint8), canvas(n_frames))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(scenes, "_AT_ONCE", at_once)
+        pieces = scenes_of(sketches.astype(np.uint8), canvas(n_frames))
+    assert np.array_equal(whole.cut, pieces.cut)
+    assert np.array_equal(whole.camera_px, pieces.camera_px)
 
 
 def test_the_surround_is_the_colour_just_outside_a_mask() -> None:
