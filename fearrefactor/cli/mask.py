@@ -9,8 +9,9 @@ from rich.console import Console
 
 from fearrefactor.cli.bucket_option import bucket_option, owned_by
 from fearrefactor.cli.child_options import child_options, chosen_child
+from fearrefactor.cli.dry_run_options import chosen_dry_run, dry_run_options
 from fearrefactor.cli.environment import Environment, read_environment
-from fearrefactor.cli.forecast import forecast
+from fearrefactor.cli.forecast import tell_forecast
 from fearrefactor.cli.gpu_options import gpu_options, with_gpu
 from fearrefactor.cli.limit_option import limit_option
 from fearrefactor.cli.model_options import canary_option, model_options
@@ -83,7 +84,7 @@ _SMALL_BYTES = 50_000_000
 @bucket_option
 @child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@dry_run_options
 @click.option(
     "--contact-sheet",
     is_flag=True,
@@ -123,10 +124,14 @@ def run_mask(
     patience: float,
     require_sandbox: bool,
     dry_run: bool,
+    nodes: int | None,
+    price_per_node_hour: float | None,
+    sample: int | None,
     contact_sheet: bool,
     **wanted: Any,
 ) -> int:
     """Do what ``mask`` and ``jobs/mask_videos.py`` were asked; answers the exit code."""
+    dry = chosen_dry_run(nodes, price_per_node_hour, sample, dry_run=dry_run)
     environment = owned_by(read_environment(), bucket_owner)
     console = Console(stderr=False)
     destination = locate_prefix(output)
@@ -156,8 +161,9 @@ def run_mask(
             decode=gpu_decode,
         ),
     )
-    if dry_run:
-        forecast(sources, detector, settings, environment, console)
+    if dry is not None:
+        rows = rows_of(sources, environment.s3)
+        tell_forecast(rows, detector, settings, environment, console=console, wanted=dry)
         return 0
     return run_and_tell(settings, environment, console, contact_sheet=contact_sheet)
 

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import cv2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lamp_clips import picture
+
+from fearrefactor.cli.forecast import drawn
+from fearrefactor.storage.manifest_file import RawRow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +51,11 @@ def mask(shell: Shell, films: Path, tmp_path: Path, random_model: Path) -> Mask:
         (("--classes", " , "), "--classes is empty"),
         (("--classes", "dog", "--confidence", "0"), "Invalid value for '--confidence'"),
         (("--classes", "dog", "--effect", "hide"), "'hide' is not one of 'blur', 'mosaic', 'fill'"),
+        (
+            ("--classes", "dog", "--nodes", "2"),
+            "--nodes, --price-per-node-hour and --sample go with",
+        ),
+        (("--classes", "dog", "--shard", "0/4"), "'--shard': shard 0/4: expected I/N with I"),
         (("--classes", "dog", "--workers", "0"), "Invalid value for '--workers'"),
         (("--classes", "dog", "--limit", "fps=many"), "fps=many: Input should be a valid number"),
         (("--classes", "dog", "--limit", "size=1"), "'size=1': expected NAME=NUMBER, each NAME"),
@@ -97,6 +108,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(mask: Mask) -> None:
     assert answer.code == 0
     assert "1 videos, 24 frames, 1 segments; about" in answer.out
     assert "if every frame is masked" in answer.out
+    assert "node-hours" not in answer.out
     assert not mask.output.exists()
 
 
@@ -113,6 +125,43 @@ def test_a_dry_run_names_rows_that_would_fail(
     assert "bad_row: row 2 cannot be read: line 2 is no JSON" in answer.out
     assert "unknown_scheme: " in answer.out
     assert "on 3 cores" in answer.out
+
+
+def test_a_dry_run_concludes_from_a_sample_to_all_rows_on_many_machines_and_their_price(
+    shell: Shell, random_model: Path, films: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "tonight.jsonl"
+    row = json.dumps({"uri": str(films / "red.mp4")})
+    manifest.write_text("\n".join([row] * 5000), "utf-8")
+    words = ("mask", manifest, "-o", tmp_path / "out", "--model", random_model, "--classes", "dog")
+    details = ("--sample", 2, "--nodes", 1000, "--workers", 8000, "--price-per-node-hour", 2)
+    answer = shell(*words, "--dry-run", *details)
+    assert answer.code == 0
+    assert "about 5000 videos, 120000 frames, 5000 segments; about" in answer.out
+    assert "on 1000 machines with 8 cores like these each; bound by: driver, driver" in answer.out
+    assert "2 of 5000 rows, drawn at random, were opened" in answer.out
+    low, high, low_price, high_price = map(
+        float,
+        re.search(r"(\S+) to (\S+) node-hours, which cost (\S+) to (\S+)", answer.out).groups(),  # type: ignore[union-attr]
+    )
+    assert 0 < low < high
+    assert (low_price, high_price) == pytest.approx((2 * low, 2 * high), abs=0.02)
+    assert "jobs over the same rows would wait for no driver" in answer.out
+
+
+@given(st.integers(0, 300), st.integers(1, 50))
+def test_a_sample_is_as_many_rows_as_may_be_in_their_order(n_rows: int, most: int) -> None:
+    rows = [RawRow(number, {"uri": str(number)}) for number in range(1, n_rows + 1)]
+    chosen, told = drawn(iter(rows), most)
+    assert told == n_rows
+    assert len(chosen) == min(n_rows, most)
+    assert chosen == [row for row in rows if row in chosen]
+
+
+def test_a_sample_is_drawn_from_all_rows_alike() -> None:
+    chosen, _ = drawn((RawRow(number, {}) for number in range(1, 100_001)), 1000)
+    quarters = [sum(row.number > 25_000 * n for row in chosen) for n in (1, 2, 3)]
+    assert quarters == pytest.approx([750, 500, 250], abs=60)
 
 
 def test_a_film_beyond_a_limit_that_was_given_is_refused(mask: Mask) -> None:
