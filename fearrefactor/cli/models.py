@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -69,6 +70,39 @@ def verify(name: str | None, *, as_json: bool) -> None:
     bad = [known for known, state in found.items() if state != "ok"]
     if bad:
         raise ModelError(f"not sound: {', '.join(bad)}; run 'fearrefactor models pull NAME'")
+
+
+@models.command("quantize")
+@click.argument("model", default=DEFAULT_MODEL)
+@click.option(
+    "--calibrate",
+    "shown",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="A video, a picture or a folder of them, like those that will be masked. "
+    "[default: the sample clip 'bikes']",
+)
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Where to write it. [default: NAME.int8 in this folder]",
+)
+def quantize_model(model: str, shown: Path | None, output: Path | None) -> None:
+    """Write MODEL in eight bits, for CPUs, as a file that every command takes as --model.
+
+    It is faster and finds a little less: hold it against the model with 'evaluate' before use. The
+    layers that answer keep their precision. Needs the package with [int8].
+    """
+    from fearrefactor.cli.calibration import pictures_of  # imports openvino
+    from fearrefactor.vision.quantize import quantize
+
+    environment = read_environment()
+    file = environment.model(model)
+    path = output or Path(f"{file.name}.int8")
+    quantize(file, pictures_of(shown or pull(find("bikes"), environment.cache)), path)
+    click.echo(str(path))
 
 
 def _row(asset: Asset, state: str) -> dict[str, Any]:

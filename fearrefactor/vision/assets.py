@@ -15,7 +15,7 @@ from fearrefactor.vision.sources import Source, UltralyticsAsset, WheelMember
 if TYPE_CHECKING:
     from pathlib import Path
 
-Kind = Literal["segmenter", "faces", "clip"]
+Kind = Literal["segmenter", "quantized", "faces", "clip"]
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class ModelFile:
     target: str = ""
 
 
-_SUFFIXES = (".pt", ".onnx", ".yaml")
+_SUFFIXES = (".pt", ".onnx", ".yaml", ".int8")
 _ULTRALYTICS_NAME = re.compile(r"yolo[a-z0-9.]+-seg")
 
 
@@ -61,7 +61,7 @@ def find(name: str) -> Asset:
     raise ModelError(
         f"there is no model {name!r}; "
         + (f"nearest: {', '.join(near)}" if near else f"known: {', '.join(known)}")
-        + "; a path to a .pt, .onnx or .yaml file is also taken"
+        + "; a path to a .pt, .onnx, .yaml or .int8 file is also taken"
     )
 
 
@@ -90,6 +90,20 @@ def digest_of(path: Path) -> str:
     if path.suffix == ".yaml":
         digest.update(path.stem.encode())
     return digest.hexdigest()
+
+
+def check_unchanged(file: ModelFile) -> None:
+    """Hold a model file against what it was when it was resolved.
+
+    Raises:
+        ModelError: it is another one now, or cannot be read.
+    """
+    found = digest_of(file.path)
+    if found != file.sha256:
+        raise ModelError(
+            f"model {file.name}: {file.path} has sha256 {found[:12]}…, expected "
+            f"{file.sha256[:12]}…; it changed since it was resolved, or differs on this machine"
+        )
 
 
 def verify(asset: Asset, cache: Path) -> State:
@@ -196,6 +210,12 @@ def _local(path: Path) -> ModelFile:
     for asset in ASSETS:
         if asset.sha256 == digest and asset.kind != "clip":
             return _of(asset, path, digest)
+    if path.suffix == ".int8":
+        from fearrefactor.vision.quantized import read_facts  # imports openvino
+
+        told = read_facts(path)
+        licence, classes = told.licence, told.classes
+        return ModelFile(told.name, path, digest, licence, "quantized", classes, told.target)
     if path.suffix == ".onnx":
         return ModelFile(path.stem, path, digest, "not stated", "faces", ("face",))
     return ModelFile(path.stem, path, digest, "not stated", "segmenter", ())

@@ -8,7 +8,7 @@ import torch
 
 from fearrefactor.errors import ModelError
 from fearrefactor.vision import restricted_load, ultralytics_checkpoint, yolov5_checkpoint
-from fearrefactor.vision.catalog import digest_of
+from fearrefactor.vision.catalog import check_unchanged
 
 if TYPE_CHECKING:
     from fearrefactor.vision.catalog import ModelFile
@@ -24,12 +24,7 @@ def load_network(file: ModelFile) -> Network:
         ModelError: the file changed since it was resolved, is not a segmentation model, asks to
             run code, or answers in a shape that breaks the contract of ``Network``.
     """
-    found = digest_of(file.path)
-    if found != file.sha256:
-        raise ModelError(
-            f"model {file.name}: {file.path} has sha256 {found[:12]}…, expected "
-            f"{file.sha256[:12]}…; it changed since it was resolved, or differs on this machine"
-        )
+    check_unchanged(file)
     network = _network(file)
     _check_contract(network, file)
     return network

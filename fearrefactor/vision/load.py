@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from fearrefactor.errors import ModelError
+from fearrefactor.vision.catalog import check_unchanged
 from fearrefactor.vision.compiled import CpuSettings, Precision
 
 if TYPE_CHECKING:
     from fearrefactor.vision.catalog import ModelFile
     from fearrefactor.vision.network import Network
+    from fearrefactor.vision.quantized import QuantizedNetwork
     from fearrefactor.vision.segmenter import DetectSettings, Segmenter
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -36,16 +38,16 @@ def load_segmenter(
     Raises:
         ModelError: the file is no model, or ``cuda`` is asked for and cannot be had.
     """
-    if file.kind not in {"segmenter", "faces"}:
+    if file.kind == "clip":
         raise ModelError(f"{file.name} is a {file.kind}, not a model")
+    if file.kind != "segmenter" and device == "cuda":
+        raise ModelError(f"model {file.name} runs on the CPU only; use device cpu or auto")
     cpu = CpuSettings(threads=threads, cache=cache, precision=precision)
     if file.kind == "faces":
-        if device == "cuda":
-            raise ModelError(f"model {file.name} runs on the CPU only; use device cpu or auto")
         from fearrefactor.vision.centerface import CenterFace
 
         return CenterFace(file, settings, cpu)
-    if device != "cpu" and _has_cuda(required=device == "cuda"):
+    if file.kind == "segmenter" and device != "cpu" and _has_cuda(required=device == "cuda"):
         return _on_cuda(file, settings, precision)
     from fearrefactor.vision.openvino_runtime import OpenVinoSegmenter
 
@@ -66,7 +68,16 @@ def _has_cuda(*, required: bool) -> bool:
     return False
 
 
-def _network(file: ModelFile) -> Network:
+def _network(file: ModelFile) -> Network | QuantizedNetwork:
+    if file.kind == "quantized":
+        from fearrefactor.vision.quantized import load_quantized
+
+        check_unchanged(file)
+        return load_quantized(file.path)
+    return _checkpoint(file)
+
+
+def _checkpoint(file: ModelFile) -> Network:
     from fearrefactor.vision.checkpoint import load_network  # imports torch
 
     return load_network(file)
@@ -80,5 +91,5 @@ def _on_cuda(file: ModelFile, settings: DetectSettings, precision: Precision) ->
 
     dtype = torch.float32 if precision == "f32" else torch.float16
     return TorchSegmenter(
-        file, _network(file), settings, device="cuda", dtype=dtype, capture=GraphCall
+        file, _checkpoint(file), settings, device="cuda", dtype=dtype, capture=GraphCall
     )

@@ -25,7 +25,7 @@ from fearrefactor.vision.compiled import (
 )
 from fearrefactor.vision.heads import confident, reader
 from fearrefactor.vision.masks import from_prototypes
-from fearrefactor.vision.network import Head  # noqa: TC001 - pydantic reads it at run time
+from fearrefactor.vision.network import Head, Network
 from fearrefactor.vision.segmenter import DetectSettings, check_frames
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.vision.catalog import ModelFile
-    from fearrefactor.vision.network import Network
+    from fearrefactor.vision.quantized import QuantizedNetwork
 
 
 class NetworkFacts(BaseModel):
@@ -56,12 +56,12 @@ class OpenVinoSegmenter:
     def __init__(
         self,
         file: ModelFile,
-        load: Callable[[], Network],
+        load: Callable[[], Network | QuantizedNetwork],
         settings: DetectSettings,
         cpu: CpuSettings,
     ) -> None:
         self._load = load
-        self._network: Network | None = None
+        self._network: Network | QuantizedNetwork | None = None
         self._settings = settings
         key = file.sha256[:16]
         facts = self._facts(file, cached_path(cpu.cache, key, ".json"))
@@ -72,7 +72,7 @@ class OpenVinoSegmenter:
             classes=facts.classes,
             long_side=settings.long_side,
             licence=file.licence,
-            runtime=self._compiled.runtime,
+            runtime=self._compiled.runtime + (", int8" if file.kind == "quantized" else ""),
         )
         self._head = reader(facts.head, len(facts.classes))
 
@@ -102,7 +102,7 @@ class OpenVinoSegmenter:
             masks=from_prototypes(found.coefficients, prototypes[0], found.boxes),
         )
 
-    def _loaded(self) -> Network:
+    def _loaded(self) -> Network | QuantizedNetwork:
         if self._network is None:
             self._network = self._load()
         return self._network
@@ -124,15 +124,21 @@ class OpenVinoSegmenter:
             return facts
 
     def _convert(self, height: int, width: int) -> ov.Model:
-        import torch
-
-        example: Any = torch.zeros(1, 3, height, width)
-        with warnings.catch_warnings():
-            # OpenVINO traces, which torch wants to see replaced; nothing that a user can do
-            warnings.simplefilter("ignore", FutureWarning)
-            warnings.simplefilter("ignore", DeprecationWarning)
-            model = ov.convert_model(self._loaded().module, example_input=example)
+        network = self._loaded()
+        model = traced(network, height, width) if isinstance(network, Network) else network.network
         return with_frames_as_input(model, height, width, scale=255)
+
+
+def traced(network: Network, height: int, width: int) -> ov.Model:
+    """A torch network as OpenVINO's: it takes and answers the same."""
+    import torch
+
+    example: Any = torch.zeros(1, 3, height, width)
+    with warnings.catch_warnings():
+        # OpenVINO traces, which torch wants to see replaced; nothing that a user can do
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return ov.convert_model(network.module, example_input=example)
 
 
 def check_prototypes(prototypes: NDArray[np.float32], expected: tuple[int, ...]) -> None:

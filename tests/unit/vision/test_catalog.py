@@ -249,5 +249,5 @@ def test_what_cannot_be_a_model_is_refused_by_name(
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.bin"
     path.write_bytes(CONTENT)
-    with pytest.raises(ModelError, match=r"expected a \.pt, \.onnx, \.yaml file"):
+    with pytest.raises(ModelError, match=r"expected a \.pt, \.onnx, \.yaml, \.int8 file"):
         catalog.resolve(str(path), tmp_path)
