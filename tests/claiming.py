@@ -40,10 +40,11 @@ class Shelf(FakeStages):
         super().__init__(films)
         self._results = results
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
         """What was published, by whomever."""
-        await super().find(row_key, work_id)
-        return self._results.get(row_key)
+        await super().find(row_key, work_ids)
+        there = self._results.get(row_key)
+        return None if there is None else (work_ids[0], there)
 
     async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
         """There for all from now on."""

@@ -84,9 +84,10 @@ class FakeStages:
         sha256 = hashlib.sha256(uri.encode()).hexdigest()
         return Survey(source, sha256, index, {"index": 0.5})
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:  # noqa: ARG002
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
         """What the film says, whatever the work; rows are called like their URIs here."""
-        return (await self._step("find", row_key)).published
+        published = (await self._step("find", row_key)).published
+        return None if published is None else (work_ids[0], published)
 
     async def logged(self, row_key: str, detect_id: str) -> Logged | None:  # noqa: ARG002
         """What the film says, whatever the model."""

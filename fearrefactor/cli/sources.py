@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.storage.locations import locate, open_store
-from fearrefactor.storage.manifest_file import RawRow, manifest_kind, read_rows
+from fearrefactor.storage.manifest_file import RawRow, count_rows, manifest_kind, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +38,15 @@ def rows_of(sources: Sequence[str], s3: S3Settings) -> Iterator[RawRow]:
             yield RawRow(next(number), row.values, row.error)
 
 
+def count_rows_of(sources: Sequence[str], s3: S3Settings) -> int:
+    """How many rows ``rows_of`` has.
+
+    Raises:
+        InputError, StoreError: as ``rows_of``.
+    """
+    return sum(_count(source, s3) for source in sources)
+
+
 def list_media(source: str, s3: S3Settings) -> Iterator[str]:
     """URIs of the videos and images under a folder or prefix.
 
@@ -60,17 +69,27 @@ def list_media(source: str, s3: S3Settings) -> Iterator[str]:
         )
 
 
+def _count(source: str, s3: S3Settings) -> int:
+    kind = manifest_kind(source)
+    if kind is None:
+        return sum(1 for _ in _rows(source, s3))
+    with _opened(source, s3) as manifest:
+        return count_rows(manifest, kind)
+
+
+def _opened(source: str, s3: S3Settings) -> io.BufferedReader:
+    place = locate(source)
+    try:
+        return io.BufferedReader(open_store(place.store_root, s3).open(place.key))
+    except NotFoundError as error:
+        raise InputError(f"there is no manifest {source}") from error
+
+
 def _rows(source: str, s3: S3Settings) -> Iterator[RawRow]:
     kind = manifest_kind(source)
     if kind is not None:
-        place = locate(source)
-        store = open_store(place.store_root, s3)
-        try:
-            reader = store.open(place.key)
-        except NotFoundError as error:
-            raise InputError(f"there is no manifest {source}") from error
-        with io.BufferedReader(reader) as buffered:
-            yield from read_rows(buffered, kind)
+        with _opened(source, s3) as manifest:
+            yield from read_rows(manifest, kind)
         return
     if "://" in source and not source.startswith(("s3://", "file://")):
         yield RawRow(1, {"uri": source})  # the row fails with its own reason

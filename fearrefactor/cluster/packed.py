@@ -15,7 +15,7 @@ from fearrefactor.core.video import SegmentTask
 
 if TYPE_CHECKING:
     from fearrefactor.core.video import VideoInfo
-    from fearrefactor.pipeline.job import PinnedSource
+    from fearrefactor.pipeline.job import PinnedSource, Seen
 
 #: What all segments of a video share, and the one segment.
 Packed: TypeAlias = tuple[bytes, bytes]
@@ -50,6 +50,17 @@ class Packer:
             packed = pickle.dumps((source, info), pickle.HIGHEST_PROTOCOL)
             self._videos[name] = source, info, packed
         return self._videos[name][2]
+
+
+def pack_seen(seen: Seen) -> bytes:
+    """What ``unpack_seen`` makes the same of again."""
+    return pickle.dumps(seen, pickle.HIGHEST_PROTOCOL)
+
+
+def unpack_seen(packed: bytes) -> Seen:
+    """What was packed, by the driver of this very run."""
+    seen: Seen = pickle.loads(packed)  # noqa: S301 - as Ray itself does
+    return seen
 
 
 def unpack(packed: Packed) -> tuple[PinnedSource, SegmentTask]:

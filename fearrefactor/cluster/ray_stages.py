@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
-from fearrefactor.cluster.packed import Packer
+from fearrefactor.cluster.packed import Packer, pack_seen
 from fearrefactor.cluster.time_limits import TimeLimits
 from fearrefactor.pipeline.stages import TURN
 
@@ -55,10 +55,10 @@ class RayStages:
             lambda actor: actor.survey.remote(uri), self._limits.survey(), TURN.get()
         )
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+        """What an earlier run published."""
         return await self._media.call(
-            lambda actor: actor.find.remote(row_key, work_id), self._limits.lookup(), TURN.get()
+            lambda actor: actor.find.remote(row_key, work_ids), self._limits.lookup(), TURN.get()
         )
 
     async def logged(self, row_key: str, detect_id: str) -> Logged | None:
@@ -112,8 +112,9 @@ class RayStages:
 
     async def finish(self, seen: Seen, rendered: Sequence[Any], *, whole: bool) -> Published:
         """Assemble, verify and publish."""
+        packed = pack_seen(seen)
         return await self._media.call(
-            lambda actor: actor.finish.remote(seen, rendered, whole=whole),
+            lambda actor: actor.finish.remote(packed, rendered, whole=whole),
             self._limits.finish(seen),
             TURN.get(),
         )

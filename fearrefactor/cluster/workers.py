@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.exceptions import ObjectLostError
 
-from fearrefactor.cluster.packed import unpack
+from fearrefactor.cluster.packed import unpack, unpack_seen
 from fearrefactor.errors import PacketsLostError
 from fearrefactor.media.device_decode import DeviceDecoder
 from fearrefactor.pipeline.deciding import Decided, decided
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.plan import Region
     from fearrefactor.core.policy import Policy
-    from fearrefactor.pipeline.job import JobSettings, Logged, Published, Seen, Survey
+    from fearrefactor.pipeline.job import JobSettings, Logged, Published, Survey
     from fearrefactor.vision.segmenter import DetectSettings
 
 #: How long a GPU waits for more frames before it runs a batch that is not full.
@@ -132,10 +132,10 @@ class Worker:
         with self._worker() as worker:
             return worker.survey(uri)
 
-    def find(self, row_key: str, work_id: str) -> Published | None:
+    def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
         """As ``VideoWorker.find``."""
         with self._worker() as worker:
-            return worker.find(row_key, work_id)
+            return worker.find(row_key, work_ids)
 
     def logged(self, row_key: str, detect_id: str) -> Logged | None:
         """As ``VideoWorker.logged``."""
@@ -186,7 +186,7 @@ class Worker:
                 path.unlink()
 
     def finish(
-        self, seen: Seen, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
+        self, packed: bytes, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
     ) -> Published:
         """As ``VideoWorker.finish``; packets are fetched one segment at a time.
 
@@ -198,7 +198,7 @@ class Worker:
             try:
                 for number, packets in enumerate(_packets(rendered)):
                     paths.append(worker.hold(f"{number}.packets", [packets]))
-                return worker.finish(seen, paths, whole=whole)
+                return worker.finish(unpack_seen(packed), paths, whole=whole)
             finally:
                 for path in paths:
                     path.unlink()

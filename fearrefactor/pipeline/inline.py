@@ -53,9 +53,9 @@ class InlineStages:
         """Pin, checksum and index a source."""
         return self._worker.survey(uri)
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
-        return self._worker.find(row_key, work_id)
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+        """What an earlier run published."""
+        return self._worker.find(row_key, work_ids)
 
     async def logged(self, row_key: str, detect_id: str) -> Logged | None:
         """Detections that an earlier run has logged."""

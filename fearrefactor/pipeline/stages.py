@@ -65,8 +65,8 @@ class Stages(Protocol):
         """Pin, checksum and index a source."""
         ...
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+        """What an earlier run published for the first of these works that any did, and which."""
         ...
 
     async def logged(self, row_key: str, detect_id: str) -> Logged | None:

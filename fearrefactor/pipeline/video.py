@@ -152,14 +152,16 @@ class VideoRun:
 
     async def _find(self, detect: str) -> Published | None:
         """A result that was audited as closely as this run wants it, or more so."""
-        for mode in modes_as_close(self._settings.audit):
-            work = self._audited(detect, mode)
-            there = await self._retries.surviving(
-                lambda work=work: self._stages.find(self._row.key, work)  # type: ignore[misc]
-            )
-            if there is not None:
-                return there
-        return None
+        modes = modes_as_close(self._settings.audit)
+        works = {self._work_id(detect, mode): mode for mode in modes}
+        found = await self._retries.surviving(
+            lambda: self._stages.find(self._row.key, tuple(works))
+        )
+        if found is None:
+            return None
+        work, there = found
+        self._report |= {"work_id": work, "audit": works[work]}
+        return there
 
     def _audited(self, detect: str, mode: AuditMode) -> str:
         """The id of this work if it is audited so, which the report is told."""

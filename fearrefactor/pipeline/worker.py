@@ -108,9 +108,13 @@ class VideoWorker:
         except DamagedReadError:  # of two readings one was wrong, and nobody knows which
             return self._look(source)
 
-    def find(self, row_key: str, work_id: str) -> Published | None:
-        """What an earlier run published for the same work."""
-        return self._output.find(row_key, work_id)
+    def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+        """What an earlier run published for the first of these works that any did, and which."""
+        for work_id in work_ids:
+            published = self._output.find(row_key, work_id)
+            if published is not None:
+                return work_id, published
+        return None
 
     def logged(self, row_key: str, detect_id: str) -> Logged | None:
         """Detections that an earlier run has logged, read whole; None where there are none."""

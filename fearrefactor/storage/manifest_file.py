@@ -11,7 +11,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -65,6 +65,19 @@ def read_rows(reader: BinaryIO, kind: Kind) -> Iterator[RawRow]:
     )
 
 
+def count_rows(reader: BinaryIO, kind: Kind) -> int:
+    """How many rows ``read_rows`` has; only CSV has to be parsed for that.
+
+    Raises:
+        ManifestError, StoreError: as ``read_rows``.
+    """
+    if kind == "parquet":
+        return int(_parquet_file(reader).metadata.num_rows)
+    if kind == "jsonl":
+        return sum(line is None or bool(line.strip()) for line in _lines(reader))
+    return sum(1 for _ in _csv_rows(reader))
+
+
 def _jsonl_rows(reader: BinaryIO) -> Iterator[dict[str, object] | str]:
     for number, line in enumerate(_lines(reader), start=1):
         if line is None:
@@ -101,11 +114,7 @@ def _csv_rows(reader: BinaryIO) -> Iterator[dict[str, object] | str]:
 
 def _parquet_rows(reader: BinaryIO) -> Iterator[RawRow]:
     number = 0
-    try:
-        # A column's pages are read as they are needed, however large the row group.
-        file = pq.ParquetFile(reader, pre_buffer=False, buffer_size=_CHUNK_BYTES)
-    except (pa.ArrowException, OSError) as error:
-        raise ManifestError(f"the manifest is no Parquet file: {error}") from error
+    file = _parquet_file(reader)
     _check_columns(file.schema_arrow.names)
     for group in range(file.num_row_groups):
         end = number + file.metadata.row_group(group).num_rows
@@ -118,6 +127,14 @@ def _parquet_rows(reader: BinaryIO) -> Iterator[RawRow]:
             while number < end:
                 number += 1
                 yield RawRow(number, None, f"row group {group} is damaged: {error}")
+
+
+def _parquet_file(reader: BinaryIO) -> Any:
+    try:
+        # A column's pages are read as they are needed, however large the row group.
+        return pq.ParquetFile(reader, pre_buffer=False, buffer_size=_CHUNK_BYTES)
+    except (pa.ArrowException, OSError) as error:
+        raise ManifestError(f"the manifest is no Parquet file: {error}") from error
 
 
 def _check_columns(names: list[str]) -> None:

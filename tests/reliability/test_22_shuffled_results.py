@@ -54,9 +54,9 @@ class ShuffledStages:
         """Late."""
         return await self._late(lambda: self._stages.survey(uri))
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
         """Late."""
-        return await self._late(lambda: self._stages.find(row_key, work_id))
+        return await self._late(lambda: self._stages.find(row_key, work_ids))
 
     async def logged(self, row_key: str, detect_id: str) -> Logged | None:
         """Late."""

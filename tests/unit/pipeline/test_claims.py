@@ -17,7 +17,7 @@ from fearrefactor.storage.ledger import list_parts
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from fearrefactor.pipeline.job import Published
@@ -177,11 +177,11 @@ def test_a_run_that_is_stopped_keeps_no_claims(store: FolderStore) -> None:
 class Forgetful(Shelf):
     """Finds nothing, and then says that it cannot look."""
 
-    async def find(self, row_key: str, work_id: str) -> Published | None:
-        """Of a row each way of auditing is looked for."""
-        if self.count("find") >= 3:
+    async def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+        """Of a row all ways of auditing are looked for at once."""
+        if self.count("find") >= 1:
             raise StoreError("the store is dark")
-        return await super().find(row_key, work_id)
+        return await super().find(row_key, work_ids)
 
 
 def test_a_row_that_fails_as_soon_as_it_has_its_claim_keeps_none(store: FolderStore) -> None:

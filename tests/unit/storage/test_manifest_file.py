@@ -16,6 +16,7 @@ from fearrefactor.storage.manifest_file import (
     MAX_LINE_BYTES,
     Kind,
     RawRow,
+    count_rows,
     manifest_kind,
     read_rows,
     write_manifest,
@@ -48,7 +49,10 @@ uris = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_s
 
 
 def rows_of(data: bytes, kind: Kind) -> list[RawRow]:
-    return list(read_rows(io.BytesIO(data), kind))
+    """As many as ``count_rows`` says, whatever is wrong with them."""
+    rows = list(read_rows(io.BytesIO(data), kind))
+    assert count_rows(io.BytesIO(data), kind) == len(rows)
+    return rows
 
 
 def good(rows: list[RawRow]) -> list[dict[str, object]]:
