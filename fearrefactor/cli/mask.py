@@ -14,16 +14,18 @@ from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.forecast import tell_forecast
 from fearrefactor.cli.gpu_options import gpu_options, with_gpu
 from fearrefactor.cli.limit_option import limit_option
-from fearrefactor.cli.model_options import canary_option, model_options
+from fearrefactor.cli.model_options import canary_option, model_options, reuse_option
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
 from fearrefactor.cli.run import is_small, new_run_id
 from fearrefactor.cli.run_settings import Detector, RunSettings
-from fearrefactor.cli.sources import rows_of
+from fearrefactor.cli.shard_option import shard_option
+from fearrefactor.cli.sources import count_rows_of, rows_of
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cli.verify_option import verify_option
 from fearrefactor.cluster.scheduler import ClusterSettings
+from fearrefactor.core.shard import WHOLE
 from fearrefactor.pipeline.job import JobSettings
-from fearrefactor.pipeline.run import requested
+from fearrefactor.pipeline.run import of_shard, requested
 from fearrefactor.storage.locations import locate_prefix
 from fearrefactor.vision.segmenter import DetectSettings
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.settings import Limits, VerifyMode
+    from fearrefactor.core.shard import Shard
 
 _SMALL_BYTES = 50_000_000
 
@@ -49,6 +52,7 @@ _SMALL_BYTES = 50_000_000
 @policy_options
 @model_options
 @canary_option
+@reuse_option
 @click.option(
     "--workers",
     type=click.IntRange(1),
@@ -84,6 +88,7 @@ _SMALL_BYTES = 50_000_000
 @bucket_option
 @child_options
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
+@shard_option
 @dry_run_options
 @click.option(
     "--contact-sheet",
@@ -109,12 +114,14 @@ def run_mask(
     model: str,
     device: Any,
     canary: Path | None,
+    reuse_within: float,
     workers: int | None,
     gpu_workers: int | None,
     gpu_slots: int,
     gpu_decode: bool,
     ray_address: str | None,
     run_id: str | None,
+    shard: Shard,
     audit: AuditMode | None,
     verify: VerifyMode,
     limits: Limits,
@@ -140,9 +147,9 @@ def run_mask(
     settings = RunSettings(
         run_id=run_id or new_run_id(),
         videos=lambda context: requested(
-            rows_of(sources, environment.s3), policies_by_row(policy, environment), context
+            rows_of(sources, environment.s3), policies_by_row(policy, environment), context, shard
         ),
-        count=lambda: sum(1 for _ in rows_of(sources, environment.s3)),
+        count=lambda: _count(sources, environment, shard),
         policy=policy,
         detector=detector,
         job=JobSettings(
@@ -154,18 +161,26 @@ def run_mask(
             child=chosen_child(media_memory, patience, require_sandbox=require_sandbox),
             audit=audit,
             verify=verify,
+            reuse_within=reuse_within,
         ),
         cluster=with_gpu(
             _cluster(sources, workers, gpu_workers, ray_address, environment),
             gpu_slots,
             decode=gpu_decode,
         ),
+        shard=shard,
     )
     if dry is not None:
-        rows = rows_of(sources, environment.s3)
+        rows = of_shard(rows_of(sources, environment.s3), shard)
         tell_forecast(rows, detector, settings, environment, console=console, wanted=dry)
         return 0
     return run_and_tell(settings, environment, console, contact_sheet=contact_sheet)
+
+
+def _count(sources: tuple[str, ...], environment: Environment, shard: Shard) -> int:
+    if shard == WHOLE:
+        return count_rows_of(sources, environment.s3)
+    return sum(1 for _ in of_shard(rows_of(sources, environment.s3), shard))
 
 
 def _cluster(
