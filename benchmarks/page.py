@@ -166,10 +166,10 @@ def _targets(rows: list[Row]) -> Iterator[str]:
 
 
 def _alike(rows: list[Row]) -> Iterable[list[Row]]:
-    """Rows in tables of their own, where they have an axis: its columns differ from another's."""
+    """Rows in tables of their own by axis or kind: they differ in their columns."""
     tables: dict[Any, list[Row]] = {}
     for row in rows:
-        tables.setdefault(row.get("axis"), []).append(row)
+        tables.setdefault(row.get("axis") or row.get("kind"), []).append(row)
     return tables.values()
 
 

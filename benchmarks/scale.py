@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 from night import MEGAPIXELS, Servers, Simulation, uploads
 from record import read, record
 
@@ -103,11 +104,32 @@ def costs_of(path: Path | None) -> tuple[Costs, dict[str, str]]:
             "verify_s_per_mpx": _sum(ms, "verify", "assemble") / size,
         }
         where |= dict.fromkeys(found, "results/stages.json")
+    driver = read("driver")
+    if driver is not None:
+        measured = [row for row in driver.rows if row.get("arm") == "actors"]
+        told = _of_driver(measured)
+        found |= told
+        where |= dict.fromkeys(told, "results/driver.json")
     if path is not None:
         told = json.loads(path.read_text())
         found |= told
         where |= dict.fromkeys(told, path.name)
     return replace(MEASURED, **found), where
+
+
+def _of_driver(rows: list[Row]) -> dict[str, float]:
+    """The driver's CPU seconds for a video, and for a segment at each of its steps.
+
+    Least squares over films of few and of many segments; a masked segment is also rendered and
+    audited.
+    """
+    steps = [
+        float(row["segments_per_video"] or 0) + 2 * float(row["masked_segments_per_video"] or 0)
+        for row in rows
+    ]
+    spent_s = [float(row["driver_cpu_ms_per_video"] or 0) / 1000 for row in rows]
+    each, fixed = np.polyfit(steps, spent_s, 1)
+    return {"driver_video_s": max(0.0, float(fixed)), "driver_segment_s": max(0.0, float(each))}
 
 
 def _sum(ms: dict[str, float], *names: str) -> float:
