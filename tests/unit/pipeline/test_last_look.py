@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fearrefactor.core.settings import CutSettings
+from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.reuse import SQUARE, LastLook, apart
+from fearrefactor.storage.s3 import S3Settings
 
 HEIGHT, WIDTH = 32, 64
 
@@ -52,3 +55,13 @@ def test_a_nearly_equal_picture_is_looked_at_when_the_last_look_was_too_long_ago
     wanted = look.to_look_at(pictures, np.arange(8) * 10)
     # at 20 and 50 it is equal, which is never too long ago
     assert wanted.tolist() == [True, False, False, True, False, False, True, False]
+
+
+def test_detections_of_nearly_equal_frames_are_named_after_the_levels_and_the_cut() -> None:
+    def deciding(within: float, cut: int) -> str:
+        settings = CutSettings(min_segment_frames=cut)
+        job = JobSettings("", "", S3Settings(), cut=settings, reuse_within=within)
+        return job.deciding("a model's")
+
+    assert deciding(0, 240) == deciding(0, 24) == "a model's"
+    assert len({deciding(0, 240), deciding(2, 240), deciding(3, 240), deciding(2, 24)}) == 4
