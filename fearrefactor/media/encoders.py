@@ -26,6 +26,10 @@ _RGB: Final = frozenset({"bgr0", "rgb24", "bgr24"})
 _LEVELS: Final = frozenset(
     {9, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61, 62}
 )
+#: What x264's preset searches movement with, where that takes more than it gives: without B-frames
+#: and with this preset, diamonds took 5 to 15 % less time than hexagons in five films, and within
+#: 0.3 % as many bytes at equal PSNR and SSIM.
+_SEARCHES: Final = {"veryfast": {"motion-est": "dia"}}
 _FINEST: Final = {"qmin": "2", "qmax": "2"}  # of the quantisers of the MPEG family
 _KEY_FRAME_IS_FINER: Final = 4  # than x264's rate factor: 19.5 at 23, 24 at 28 in measured films
 _LEAST_CAP: Final = 200_000
@@ -41,7 +45,10 @@ def candidates(info: VideoInfo, settings: RenderSettings, bit_rate: int) -> list
     """
     fields = {"flags": "+ildct+ilme"} if info.interlaced else {}
     rate = _constant_quality_below_a_cap(info, settings, bit_rate)
-    x264 = "libx264rgb" if info.pix_fmt in _RGB else "libx264", _x264(info) | rate | fields
+    x264 = (
+        "libx264rgb" if info.pix_fmt in _RGB else "libx264",
+        _x264(info) | _SEARCHES.get(settings.preset, {}) | rate | fields,
+    )
     cap = {"b": rate["maxrate"], "maxrate": rate["maxrate"], "bufsize": rate["bufsize"]}
     mpeg = {"qmin": "2", "bf": "0"} | cap | fields
     if info.codec == "mpeg2video":

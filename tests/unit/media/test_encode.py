@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 RENDER = RenderSettings()
 
 
+@pytest.mark.parametrize("preset", ["superfast", "veryfast", "medium", "slow"])
+def test_only_the_usual_preset_searches_movement_otherwise_than_x264_means_it(preset: str) -> None:
+    chosen = choose_encoder(video_info(codec="h264"), RenderSettings(preset=preset))
+    assert chosen.options["preset"] == preset
+    assert chosen.options.get("motion-est") == ("dia" if preset == "veryfast" else None)
+
+
 @pytest.mark.parametrize(
     ("codec", "pix_fmt", "encoder"),
     [

@@ -54,6 +54,26 @@ def test_a_thing_of_ten_pixels_that_was_left_unmasked_is_found(
         check_picture(7, picture(SOURCE), picture(planned), picture(result))
 
 
+@given(**PLACES, strength=st.floats(0, 30), seed=st.integers(0, 99), is_masked=st.booleans())
+def test_the_part_of_the_source_that_is_to_be_masked_is_as_good_as_all_of_it(
+    top: int, left: int, size: int, strength: float, seed: int, *, is_masked: bool
+) -> None:
+    planned = covered(top, left, size)
+    result = picture(noisy(planned if is_masked else SOURCE, strength, seed))
+    row, column = top // 16, left // 16
+    rows, columns = np.s_[16 * row : -(-(top + size) // 16) * 16], np.s_[16 * column :]
+    part = (Layer(SOURCE[rows, columns], "luma", 0, 0, row, column),)
+    said = []
+    for source in (picture(SOURCE), part):
+        try:
+            check_picture(7, source, picture(planned), result)
+        except FidelityError as error:
+            said.append(str(error))
+        else:
+            said.append("")
+    assert said[0] == said[1]
+
+
 def test_what_is_painted_where_nothing_was_planned_is_found() -> None:
     unmasked = picture(SOURCE)
     with pytest.raises(FidelityError, match=r"frame 7 at \(32, 16\) px: expected luma 1\d\d, got"):
