@@ -58,6 +58,7 @@ async def run_videos(
             async with asyncio.timeout(grace_s):
                 while in_hand.working:
                     await in_hand.change()
+        await asyncio.sleep(0)  # what ended at the last moment says so in the loop's next turn
         in_hand.end_some()
         if in_hand.tasks or not is_exhausted:
             raise StoppedError(str(hands.stopping))
@@ -72,6 +73,7 @@ class _InHand:
         self, hands: Hands, progress: Progress, on_report: Callable[[VideoReport], None]
     ) -> None:
         self.tasks: set[asyncio.Task[VideoReport]] = set()
+        self._ended: list[asyncio.Task[VideoReport]] = []  # thousands may be in hand: none is asked
         self._hands = hands
         self._progress = progress
         self._on_report = on_report
@@ -84,7 +86,7 @@ class _InHand:
     async def take(self, video: VideoRun) -> None:
         """Begin with one, and wait until there is room for another."""
         task = asyncio.create_task(self._do(video))
-        task.add_done_callback(lambda _: self._hands.wake())
+        task.add_done_callback(self._has_ended)
         self.tasks.add(task)
         while not self._hands.has_room(len(self.tasks)) and self._hands.stopping is None:
             await self.change()
@@ -100,9 +102,14 @@ class _InHand:
 
     def end_some(self) -> None:
         """Tell of those that have ended."""
-        for task in [task for task in self.tasks if task.done()]:
+        ended, self._ended = self._ended, []
+        for task in ended:
             self.tasks.remove(task)
             self.end(task.result())
+
+    def _has_ended(self, task: asyncio.Task[VideoReport]) -> None:
+        self._ended.append(task)
+        self._hands.wake()
 
     def end(self, report: VideoReport) -> None:
         """Tell of one that has ended."""

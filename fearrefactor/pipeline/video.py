@@ -46,6 +46,7 @@ class VideoRun:
         self._settings = context.settings
         self._stages = stages = context.stages
         self._progress = context.progress
+        self._digest = policy.digest()
         self._watch = Stopwatch()
         self._retries = Retries(row, context.journal)
         self._report: dict[str, Any] = {
@@ -56,7 +57,7 @@ class VideoRun:
             "model": stages.card.name,
             "model_sha256": stages.card.sha256,
             "policy": policy.name,
-            "policy_digest": policy.digest(),
+            "policy_digest": self._digest,
             "versions": dict(context.versions),
             "notes": [],
             "detections_reused": False,
@@ -171,7 +172,7 @@ class VideoRun:
 
     def _work_id(self, detect: str, mode: AuditMode) -> str:
         settings = f"{self._settings.render.model_dump_json()} audit {mode}"
-        return identity.work_id(detect, self._policy.digest(), settings)
+        return identity.work_id(detect, self._digest, settings)
 
     async def _logged(self, detect_id: str, index: VideoIndex) -> Logged | None:
         """What an earlier run saw in the very same frames."""
