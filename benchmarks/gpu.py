@@ -35,7 +35,7 @@ from fearrefactor.pipeline.device_frames import DeviceFrames, OnDevice
 from fearrefactor.vision.batcher import DynamicBatcher
 from fearrefactor.vision.catalog import cache_dir, resolve
 from fearrefactor.vision.checkpoint import load_network
-from fearrefactor.vision.device_calls import CallsByShape, GraphCall
+from fearrefactor.vision.device_calls import CallsByShape, Forward, Graphs
 from fearrefactor.vision.device_pictures import Shrinker
 from fearrefactor.vision.segmenter import DetectSettings
 from fearrefactor.vision.torch_runtime import TorchSegmenter
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from fearrefactor.core.letterbox import Letterbox
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.video import SegmentTask
-    from fearrefactor.vision.device_calls import Answers
 
 BATCH: Final = 8
 MAX_WAIT_S: Final = 0.005
@@ -60,16 +59,11 @@ def network_rows(bench: Bench) -> Iterator[record.Row]:
     if bench.on_gpu:
         arms += [("graphs half", half, True, False), ("compiled graphs half", half, True, True)]
     for name, dtype, graphs, compiled in arms:
-        module: Any = load_network(bench.file).module.to(bench.device, dtype)
-        module = module.to(memory_format=torch.channels_last)
+        module: Any = load_network(bench.file).module
         if compiled:
             module = torch.compile(module, mode="max-autotune-no-cudagraphs")
-
-        def forward(frames: torch.Tensor, module: Any = module, dtype: Any = dtype) -> Answers:
-            predictions, prototypes = module(frames.permute(0, 3, 1, 2).to(dtype).div_(255))
-            return predictions, prototypes
-
-        call: Any = CallsByShape(forward, GraphCall) if graphs else forward
+        forward = Forward(module, torch.device(bench.device), dtype)
+        call: Any = CallsByShape(forward, Graphs()) if graphs else forward
         for batch in bench.batches:
             frames = pictures(bench, batch)
 
@@ -93,7 +87,7 @@ def segmenter(bench: Bench) -> TorchSegmenter:
         bench.settings,
         device=bench.device,
         dtype=dtype,
-        capture=GraphCall if bench.on_gpu else None,
+        capture=Graphs() if bench.on_gpu else None,
     )
 
 

@@ -9,21 +9,51 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import nn
+
 _log = logging.getLogger(__name__)
 
 Answers: TypeAlias = tuple[torch.Tensor, torch.Tensor]
+_Function = TypeVar("_Function", bound="Callable[[torch.Tensor], Answers]")
 
-#: Sizes of videos are few in one run, and batches are padded to powers of two.
-_MAX_SHAPES: Final = 8
+#: Some sizes of batches for each of some sizes of videos. Captures take a tenth of a second or so.
+_MAX_SHAPES: Final = 64
 #: Lazy initialisations and choices of algorithms are over by then (torch's own advice is 3).
 _WARM_UPS: Final = 3
+
+
+class Forward:
+    """A network on ``(n, H, W, 3)`` uint8 frames on its device.
+
+    Its layers compute what depends on the shape of their input alone, as the centres of cells, for
+    a new shape only: they do that on the host, which a graph cannot hold.
+    """
+
+    def __init__(self, module: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+        # channels last: frames arrive as NHWC, and tensor cores want it
+        self._module = module.to(device, dtype).to(memory_format=torch.channels_last)
+        self._dtype = dtype
+        layer: Any
+        for layer in self._module.modules():
+            if hasattr(layer, "dynamic"):  # Ultralytics' heads
+                layer.dynamic = False
+
+    def __call__(self, frames: torch.Tensor) -> Answers:
+        """Predictions and prototypes, see ``Network``."""
+        predictions, prototypes = self._module(frames.permute(0, 3, 1, 2).to(self._dtype).div_(255))
+        return predictions, prototypes
+
+    def made_for_shape(self) -> list[torch.Tensor]:
+        """What its layers have made for the last shape, and will drop when they see another."""
+        attributes = (value for layer in self._module.modules() for value in vars(layer).values())
+        return [value for value in attributes if isinstance(value, torch.Tensor)]
 
 
 class Captured(Protocol):
@@ -39,9 +69,13 @@ class Captured(Protocol):
 
 
 class GraphCall:
-    """A function recorded as a CUDA graph for inputs like ``frames``."""
+    """A network recorded as a CUDA graph for inputs like ``frames``.
 
-    def __init__(self, function: Callable[[torch.Tensor], Answers], frames: torch.Tensor) -> None:
+    ``pool`` is memory that graphs share of which one runs at a time, and whose answers have been
+    read when the next one does.
+    """
+
+    def __init__(self, function: Forward, frames: torch.Tensor, pool: Any) -> None:
         self._frames = torch.zeros_like(frames)
         aside = torch.cuda.Stream(frames.device)  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream(frames.device))
@@ -51,8 +85,9 @@ class GraphCall:
         torch.cuda.current_stream(frames.device).wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
         # thread_local: other threads of this process decode and shrink meanwhile
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._answers = function(self._frames)
+        self._read = function.made_for_shape()  # a graph knows addresses, and owns nothing
 
     def __call__(self, frames: torch.Tensor) -> Answers:
         """See ``Captured``."""
@@ -61,7 +96,20 @@ class GraphCall:
         return self._answers
 
 
-class CallsByShape:
+class Graphs:
+    """Captures calls as graphs, all in one pool."""
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    def __call__(self, function: Forward, frames: torch.Tensor) -> GraphCall:
+        """The graph for inputs like ``frames``."""
+        if self._pool is None:
+            self._pool = torch.cuda.graph_pool_handle()
+        return GraphCall(function, frames, self._pool)
+
+
+class CallsByShape(Generic[_Function]):
     """Calls ``function`` through what ``capture`` makes of it for each shape.
 
     Batches are padded to the next power of two, and the least recently used shapes are dropped.
@@ -70,8 +118,8 @@ class CallsByShape:
 
     def __init__(
         self,
-        function: Callable[[torch.Tensor], Answers],
-        capture: Callable[[Callable[[torch.Tensor], Answers], torch.Tensor], Captured],
+        function: _Function,
+        capture: Callable[[_Function, torch.Tensor], Captured],
     ) -> None:
         self._function = function
         self._capture = capture

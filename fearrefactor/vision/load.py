@@ -86,10 +86,10 @@ def _checkpoint(file: ModelFile) -> Network:
 def _on_cuda(file: ModelFile, settings: DetectSettings, precision: Precision) -> Segmenter:
     import torch
 
-    from fearrefactor.vision.device_calls import GraphCall
+    from fearrefactor.vision.device_calls import Graphs
     from fearrefactor.vision.torch_runtime import TorchSegmenter
 
     dtype = torch.float32 if precision == "f32" else torch.float16
     return TorchSegmenter(
-        file, _checkpoint(file), settings, device="cuda", dtype=dtype, capture=GraphCall
+        file, _checkpoint(file), settings, device="cuda", dtype=dtype, capture=Graphs()
     )

@@ -9,7 +9,7 @@ import torch
 from fearrefactor.core.model import ModelCard
 from fearrefactor.errors import ModelError
 from fearrefactor.vision.device_answers import answers
-from fearrefactor.vision.device_calls import CallsByShape
+from fearrefactor.vision.device_calls import CallsByShape, Forward
 from fearrefactor.vision.heads import reader
 from fearrefactor.vision.segmenter import DetectSettings, check_frames
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.detections import Instances
     from fearrefactor.vision.catalog import ModelFile
-    from fearrefactor.vision.device_calls import Answers, Captured
+    from fearrefactor.vision.device_calls import Captured
     from fearrefactor.vision.network import Network
 
 
@@ -40,8 +40,7 @@ class TorchSegmenter:
         *,
         device: str,
         dtype: torch.dtype,
-        capture: Callable[[Callable[[torch.Tensor], Answers], torch.Tensor], Captured]
-        | None = None,
+        capture: Callable[[Forward, torch.Tensor], Captured] | None = None,
     ) -> None:
         self._card = ModelCard(
             name=file.name,
@@ -54,10 +53,7 @@ class TorchSegmenter:
         self._settings = settings
         self._head = reader(network.head, len(network.classes))
         self._device = torch.device(device)
-        self._dtype = dtype
-        # channels last: frames arrive as NHWC, and tensor cores want it
-        module = network.module.to(self._device, dtype)
-        self._module = module.to(memory_format=torch.channels_last)
+        self._forward = Forward(network.module, self._device, dtype)
         self._calls = CallsByShape(self._forward, capture) if capture is not None else None
 
     @property
@@ -87,11 +83,6 @@ class TorchSegmenter:
                 f"model {self._card.name}: torch cannot run it on {tuple(frames.shape)} frames on "
                 f"{self._device}: {error}"
             ) from error
-
-    def _forward(self, frames: torch.Tensor) -> Answers:
-        """``(n, H, W, 3)`` uint8 on the device through the network."""
-        predictions, prototypes = self._module(frames.permute(0, 3, 1, 2).to(self._dtype).div_(255))
-        return predictions, prototypes
 
     def _pinned(self, frames: NDArray[np.uint8]) -> torch.Tensor:
         on_gpu = self._device.type == "cuda"

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import lamps
 import numpy as np
+import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from fearrefactor.vision.device_calls import CallsByShape
+from fearrefactor.vision.device_calls import CallsByShape, Forward
 from fearrefactor.vision.segmenter import DetectSettings
 from fearrefactor.vision.torch_runtime import TorchSegmenter
+from fearrefactor.vision.ultralytics_checkpoint import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,10 +77,10 @@ def test_the_least_recently_used_shape_is_captured_anew() -> None:
     capture = Counting()
     calls = CallsByShape(doubled, capture)
 
-    for height in (*range(1, 9), 1, 9, 1, 2):
+    for height in (*range(1, 65), 1, 65, 1, 2):
         calls(pictures(1, height))
 
-    assert [shape[1] for shape in capture.shapes] == [*range(1, 9), 9, 2]
+    assert [shape[1] for shape in capture.shapes] == [*range(1, 65), 65, 2]
 
 
 def test_after_a_capture_that_failed_all_calls_are_direct_and_it_says_why() -> None:
@@ -128,3 +134,54 @@ def test_frames_may_be_on_the_device_already() -> None:
     [seen] = model.segment(torch.from_numpy(scenes))
 
     np.testing.assert_array_equal(seen.boxes, [[20, 12, 52, 44]])
+
+
+class HostWork(TorchDispatchMode):
+    """Notes what a CUDA graph cannot hold: values read by the host, copies from or to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        tensors = [
+            leaf for leaf in tree_leaves((args, kwargs, out)) if isinstance(leaf, torch.Tensor)
+        ]
+        reads = any(word in str(func) for word in ("_local_scalar_dense", "nonzero"))
+        # a number on the host goes with the launch of a kernel
+        if reads or len({tensor.device for tensor in tensors if tensor.dim()}) > 1:
+            self.found.append(str(func))
+        return out
+
+
+@pytest.mark.parametrize("name", ["26/yolo26-seg", "11/yolo11-seg"])
+def test_a_network_that_has_seen_a_shape_needs_nothing_of_the_host(
+    name: str, tmp_path: Path
+) -> None:
+    spec = find_spec("ultralytics")
+    assert spec is not None
+    assert spec.origin is not None
+    described = Path(spec.origin).parent / "cfg" / "models" / f"{name}.yaml"
+    path = tmp_path / f"{described.stem.replace('-seg', 'n-seg')}.yaml"
+    path.write_text(described.read_text())
+    network = build(path, path.stem)
+    frames = torch.zeros((2, 64, 96, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        forward = Forward(network.module, torch.device("cpu"), torch.float32)
+        forward(frames)
+        made = [id(tensor) for tensor in forward.made_for_shape()]
+        forward(frames)
+        kept = [id(tensor) for tensor in forward.made_for_shape()]
+        forward(frames[:1])
+        # without memory, as a stand-in for a device
+        away = Forward(network.module, torch.device("meta"), torch.float32)
+        there = frames[:1].to("meta")
+        with HostWork() as work:
+            away(there)
+
+    assert made == kept
+    assert made != [id(tensor) for tensor in forward.made_for_shape()]
+    assert work.found == []
