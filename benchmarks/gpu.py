@@ -118,16 +118,22 @@ def decode_rows(bench: Bench) -> Iterator[record.Row]:
     task = bench.index.tasks()[0]
     software = bench.rate(lambda: sum(1 for _ in segment_frames(io.BytesIO(bench.film), task)))
     yield row("decode", "software, one core", 1, software)
-    decoder = DeviceDecoder(bench.device)
+    decoder, shrink = DeviceDecoder(bench.device), Shrinker(bench.device)
+
+    def one() -> int:
+        shrink.enter()
+        return sum(1 for _ in decoder.frames(*coded(bench, 0)))
+
     for n in bench.sessions:
-        rate = side_by_side(bench, n, lambda: sum(1 for _ in decoder.frames(*coded(bench, 0))))
+        rate = side_by_side(bench, n, one)
         yield row("decode", f"sessions on {bench.device}", n, rate)
 
 
 def shrink_rows(bench: Bench) -> Iterator[record.Row]:
     """Planes to pixels; with and without what comes back to the host."""
-    frames = list(islice(DeviceDecoder(bench.device).frames(*coded(bench, 0)), BATCH))
     shrink = Shrinker(bench.device)
+    shrink.enter()
+    frames = list(islice(DeviceDecoder(bench.device).frames(*coded(bench, 0)), BATCH))
 
     def step() -> int:
         shrink(frames, bench.box, 0).on_host()

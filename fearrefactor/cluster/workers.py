@@ -15,7 +15,7 @@ import ray
 from ray.exceptions import ObjectLostError
 
 from fearrefactor.cluster.packed import unpack, unpack_seen
-from fearrefactor.errors import PacketsLostError
+from fearrefactor.errors import InputError, MediaError, PacketsLostError
 from fearrefactor.media.device_decode import DeviceDecoder
 from fearrefactor.pipeline.deciding import Decided, decided
 from fearrefactor.pipeline.device_frames import OnDevice
@@ -213,10 +213,20 @@ class Worker:
 
 
 def _on_gpu() -> OnDevice:
-    """Ray shows a process one GPU, its number 0."""
+    """Ray shows a process one GPU, its number 0.
+
+    Raises:
+        InputError: it cannot decode.
+    """
     from fearrefactor.vision.device_pictures import Shrinker  # it imports torch
 
-    return OnDevice(DeviceDecoder("cuda:0"), Shrinker("cuda:0"))
+    decoder, shrink = DeviceDecoder("cuda:0"), Shrinker("cuda:0")
+    shrink.enter()
+    try:
+        decoder.check()
+    except MediaError as error:
+        raise InputError(f"--gpu-decode: {error}; leave it out") from error
+    return OnDevice(decoder, shrink)
 
 
 def _packets(rendered: Sequence[ray.ObjectRef[bytes]]) -> Iterator[bytes]:

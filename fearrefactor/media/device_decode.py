@@ -44,16 +44,31 @@ _FULL_RANGE: Final = 2  # AVColorRange
 class DeviceDecoder:
     """Decodes on ``device``: "cuda", "cuda:1", or "cpu" for the same frames without a GPU.
 
-    Each segment has a decoder of its own, and all that run at a time are sessions side by side.
+    Each segment has a decoder of its own, and all that run at a time are sessions side by side. A
+    thread that decodes has a CUDA context of the device (see ``Shrinker.enter``).
     """
 
     def __init__(self, device: str) -> None:
         kind, _, number = device.partition(":")
         self._accelerated: HWAccel | None = None
         if kind != "cpu":
+            # torch has made the device's primary context, with flags that FFmpeg refuses: it takes
+            # the one that is current in the thread instead, which is the same
             self._accelerated = HWAccel(
-                kind, device=number or "0", allow_software_fallback=False, is_hw_owned=True
+                kind,
+                device=number or "0",
+                allow_software_fallback=False,
+                is_hw_owned=True,
+                options={"primary_ctx": "0", "current_ctx": "1"},
             )
+
+    def check(self) -> None:
+        """Make sure that there is a device to decode on.
+
+        Raises:
+            MediaError: there is none.
+        """
+        self._context("h264")
 
     @staticmethod
     def takes(info: VideoInfo) -> bool:
@@ -87,16 +102,17 @@ class DeviceDecoder:
         for index, frame in accounted(found, task, layout):
             yield _planar(frame, index, info)
 
-    def _open(self, coded: CodedSegment, info: VideoInfo) -> VideoCodecContext:
+    def _context(self, codec: str) -> VideoCodecContext:
         try:
-            context = cast(
-                "VideoCodecContext",
-                av.CodecContext.create(coded.codec, "r", hwaccel=self._accelerated),
-            )
+            context = av.CodecContext.create(codec, "r", hwaccel=self._accelerated)
         except av.error.FFmpegError as error:
-            raise MediaError(f"no decoder for {coded.codec} on this device: {error}") from error
+            raise MediaError(f"no decoder for {codec} on this device: {error}") from error
         if self._accelerated is not None and not context.is_hwaccel:
-            raise UnsupportedError(f"FFmpeg decodes {coded.codec} on no such device")
+            raise UnsupportedError(f"FFmpeg decodes {codec} on no such device")
+        return cast("VideoCodecContext", context)
+
+    def _open(self, coded: CodedSegment, info: VideoInfo) -> VideoCodecContext:
+        context = self._context(coded.codec)
         if coded.header:
             context.extradata = coded.header
         context.thread_type = ThreadType.NONE

@@ -49,6 +49,10 @@ class Pictures(Protocol):
 class Shrink(Protocol):
     """See ``vision.device_pictures.Shrinker``."""
 
+    def enter(self) -> None:
+        """Make this thread one that works on the device."""
+        ...
+
     def __call__(
         self, frames: Sequence[PlanarFrame], box: Letterbox, rotation_deg: int
     ) -> Pictures:
@@ -87,6 +91,7 @@ class DeviceFrames:
         Raises:
             MediaError: as ``DeviceDecoder.frames``.
         """
+        self._device.shrink.enter()
         found = self._device.decoder.frames(self._source.coded(task), task)
         while frames := list(islice(found, batch)):
             pictures = self._device.shrink(frames, box, task.info.rotation_deg)

@@ -255,7 +255,7 @@ class VideoWorker:
         except MediaError as error:
             if isinstance(error, LimitError):
                 raise
-            _log.info("%s: decoded in the child after all: %s", source.uri, error)
+            _log.warning("%s: decoded in the child after all: %s", source.uri, error)
             return None
 
     @contextlib.contextmanager

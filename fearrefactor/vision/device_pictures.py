@@ -65,6 +65,10 @@ class Shrinker:
         on_gpu = self._device.type == "cuda"
         self._dtype = dtype or (torch.float16 if on_gpu else torch.float32)
 
+    def enter(self) -> None:
+        """Give this thread the device's CUDA context, for whoever decodes in it."""
+        torch.zeros(1, device=self._device)
+
     def __call__(
         self, frames: Sequence[PlanarFrame], box: Letterbox, rotation_deg: int
     ) -> DevicePictures:

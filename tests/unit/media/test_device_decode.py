@@ -153,3 +153,6 @@ def test_a_machine_without_such_a_device_says_so() -> None:
 
     with pytest.raises(MediaError, match="on this device"):
         list(DeviceDecoder("cuda:63").frames(coded(film, task), task))
+    with pytest.raises(MediaError, match="on this device"):
+        DeviceDecoder("cuda:63").check()
+    DeviceDecoder("cpu").check()
