@@ -7,8 +7,10 @@ FPS ?= 30
 SIZE ?= full
 PAGE ?= docs/reliability.md
 TRIES ?= tests/reliability
+PEERS := .venv-peers
+FILM ?=
 
-.PHONY: demo test lint types contracts bench-stages bench-memory bench-protocol fidelity reliability clean
+.PHONY: demo test lint types contracts bench bench-quick bench-stages bench-memory bench-protocol fidelity reliability clean
 
 demo: $(VENV)/ready
 	clip="$$($(BIN)/fearrefactor models pull bikes)" && \
@@ -27,6 +29,20 @@ types: $(VENV)/ready
 contracts: $(VENV)/ready
 	$(BIN)/lint-imports
 
+# All of it, in about three hours on a quiet machine; FILM=… shows another film than the catalog's.
+bench: $(VENV)/ready $(PEERS)/ready
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/stages.py
+	$(BIN)/python benchmarks/model.py
+	$(BIN)/python benchmarks/limits.py $(if $(FILM),--film $(FILM))
+	$(BIN)/python benchmarks/peers.py $(if $(FILM),--film $(FILM))
+	$(BIN)/python benchmarks/driver.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/page.py
+
+bench-quick: $(VENV)/ready $(PEERS)/ready
+	$(BIN)/python benchmarks/peers.py --quick $(if $(FILM),--film $(FILM))
+
 bench-stages: $(VENV)/ready
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/stages.py
 
@@ -43,7 +59,7 @@ reliability: $(VENV)/ready
 	RELIABILITY=$(SIZE) RELIABILITY_PAGE=$(PAGE) $(BIN)/pytest $(TRIES)
 
 clean:
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV) $(PEERS) $(OUT)
 
 # uv installs in half a minute what takes pip several; pip stays, because models come from wheels.
 # Compiled at once: workers of Ray would each compile thousands of modules for themselves.
@@ -53,4 +69,9 @@ $(VENV)/ready: pyproject.toml overrides.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --override overrides.txt --editable . --group dev
+	@touch $@
+
+$(PEERS)/ready: benchmarks/peers/requirements.txt overrides.txt $(VENV)/ready
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(PEERS)/bin/python --override overrides.txt -r benchmarks/peers/requirements.txt
 	@touch $@

@@ -33,7 +33,14 @@ class Spent:
 
 
 def spent(command: Sequence[str], core: int | None, environment: dict[str, str]) -> Spent:
-    """Run a command, on one core if that is named, and see what it used.
+    """Run a command, on one core if that is named, and see what it used; see ``heard``."""
+    return heard(command, core, environment)[0]
+
+
+def heard(
+    command: Sequence[str], core: int | None, environment: dict[str, str]
+) -> tuple[Spent, list[str]]:
+    """Run a command, see what it used, and hear the lines that it said.
 
     Raises:
         SystemExit: it failed; the message ends with what it said last.
@@ -58,15 +65,16 @@ def spent(command: Sequence[str], core: int | None, environment: dict[str, str])
         raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{last}")
     marks = [json.loads(line[5:]) for line in lines if line.startswith("MARK ")]
     if not marks:
-        return Spent(used.ru_utime + used.ru_stime, ended - began)
+        return Spent(used.ru_utime + used.ru_stime, ended - began), lines
     told = {mark["mark"]: mark for mark in marks}
     ready, done = told["ready"], told["done"]
-    return Spent(
+    used_for_frames = Spent(
         frames_cpu_s=done["cpu_s"] - ready["cpu_s"],
         frames_wall_s=done["wall_s"] - ready["wall_s"],
         start_cpu_s=ready["cpu_s"],
         start_wall_s=ready["wall_s"] - began,
     )
+    return used_for_frames, lines
 
 
 def result_in(folder: Path) -> Path:

@@ -20,6 +20,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -105,7 +106,7 @@ def command(tool: str, weights: Path, files: Sequence[Path], folder: Path, part:
     told = [str(weights), *map(str, files), str(folder)]
     if tool == OURS:
         workers = [] if part.core is not None else ["--workers", str(len(os.sched_getaffinity(0)))]
-        return [str(HERE.parent / ".venv/bin/python"), str(HERE / "peers/ours.py"), *told, *workers]
+        return [sys.executable, str(HERE / "peers/ours.py"), *told, *workers]
     return [str(HERE.parent / ".venv-peers/bin/python"), str(HERE / "peers" / PEERS[tool]), *told]
 
 
@@ -225,6 +226,12 @@ def _ratios(timed: list[dict[str, Any]], runs: list[dict[str, Any]]) -> dict[str
     return told
 
 
+def _peers() -> list[str]:
+    """Names and versions."""
+    lines = (HERE / "peers/requirements.txt").read_text().splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 @click.command()
 @click.option("--quick", is_flag=True)
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1))
@@ -262,6 +269,7 @@ def main(
         "model": model,
         "film": film.name if film else "bigbuckbunny.mp4",
         "long_frames": long_frames,
+        "peers": ", ".join(_peers()),
     }
     print(record(name, told, facts))
 

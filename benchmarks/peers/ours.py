@@ -8,8 +8,10 @@ answers are read, and then those that a trained one would have given take their 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,10 +118,15 @@ class Quiet:
 async def _inline(settings: RunSettings, environment: Environment) -> AsyncIterator[Stages]:
     model = _shipment(settings, environment, environment.n_cores).load()
     with scratch_folder("inline") as folder, VideoWorker(settings.job, model, folder) as worker:
-        # Interpreter and imports of media processes belong to the start, as those of every tool do.
-        with Path(os.devnull).open("rb") as nothing, MediaChild(nothing, folder, ChildSettings()):
-            mark("ready")
+        _start_media(folder)
+        mark("ready")
         yield InlineStages(worker, model.card, repr(DetectSettings()))
+
+
+def _start_media(folder: Path) -> None:
+    """Interpreter and imports of media processes belong to the start, as those of any tool do."""
+    with Path(os.devnull).open("rb") as nothing, MediaChild(nothing, folder, ChildSettings()):
+        pass
 
 
 @contextlib.asynccontextmanager
@@ -159,8 +166,7 @@ def _shipment(settings: RunSettings, environment: Environment, threads: int) -> 
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--workers", type=int, help="Through Ray; without it inline.")
 @click.option("--audit", type=click.Choice(["none", "sampled", "all"]), default="sampled")
-@click.option("--preset", help="Of x264, in place of the default.")
-@click.option("--profile", type=click.Path(path_type=Path), help="Write cProfile's figures here.")
+@click.option("--stages", is_flag=True, help="All in this process, timed (staged.py); inline only.")
 def main(
     *,
     weights: str,
@@ -168,15 +174,12 @@ def main(
     folder: Path,
     workers: int | None,
     audit: Any,
-    preset: str | None,
-    profile: Path | None,
+    stages: bool,
 ) -> None:
     """Mask clips into a folder."""
     environment = replace(read_environment(), n_cores=len(os.sched_getaffinity(0)))
     rows = [RawRow(n, {"id": str(n), "uri": clip}) for n, clip in enumerate(clips, 1)]
     job = JobSettings(str(folder.absolute()), "", environment.s3, audit=audit)
-    if preset is not None:
-        job = replace(job, render=job.render.model_copy(update={"preset": preset}))
     file = environment.model(weights)
     settings = RunSettings(
         run_id="measured",
@@ -189,8 +192,9 @@ def main(
     )
     start = _inline if workers is None else _on_actors
     reports: list[VideoReport] = []
-    with _profiled(profile):
-        run(settings, environment, Quiet(), reports.append, start)
+    if stages:
+        _time_stages()
+    run(settings, environment, Quiet(), reports.append, start)
     if workers is None:
         mark("done")
     failed = [report.reason for report in reports if report.outcome not in {"masked", "clean"}]
@@ -200,18 +204,13 @@ def main(
         print(f"REPORT {report.model_dump_json()}", flush=True)
 
 
-def _profiled(path: Path | None) -> contextlib.AbstractContextManager[Any]:
-    if path is None:
-        return contextlib.nullcontext()
-    import cProfile
+def _time_stages() -> None:
+    """From here on all is done in this process; it tells what each stage took when it ends."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    import staged  # FFmpeg, which a real run never loads here
 
-    @contextlib.contextmanager
-    def _told() -> Any:
-        with cProfile.Profile() as profiler:
-            yield
-        profiler.dump_stats(path)
-
-    return _told()
+    staged.install(Scripted)
+    atexit.register(staged.tell)
 
 
 if __name__ == "__main__":
