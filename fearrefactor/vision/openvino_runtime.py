@@ -125,7 +125,10 @@ class OpenVinoSegmenter:
 
     def _convert(self, height: int, width: int) -> ov.Model:
         network = self._loaded()
-        model = traced(network, height, width) if isinstance(network, Network) else network.network
+        if isinstance(network, Network):
+            model = traced(network, height, width)
+        else:
+            model = network.network.clone()  # what follows changes it
         return with_frames_as_input(model, height, width, scale=255)
 
 

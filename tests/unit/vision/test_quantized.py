@@ -7,6 +7,7 @@ import numpy as np
 import openvino as ov
 import pytest
 from openvino import opset13 as ops
+from random_network import save_random_network
 
 from fearrefactor.errors import ModelError
 from fearrefactor.vision.catalog import resolve
@@ -129,3 +130,32 @@ def test_only_a_checkpoint_is_quantised(tmp_path: Path) -> None:
     picture = np.zeros((32, 32, 3), np.uint8)
     with pytest.raises(ModelError, match="is no checkpoint"):
         quantize(file, [picture], tmp_path / "again.int8")
+
+
+@pytest.mark.slow
+def test_a_network_is_quantised_but_for_the_layers_that_answer(tmp_path: Path) -> None:
+    pytest.importorskip("nncf", reason="the extra int8 is not installed")
+    save_random_network(tmp_path / "tiny.pt")
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(3)]
+    quantize(resolve(str(tmp_path / "tiny.pt"), tmp_path), pictures, tmp_path / "tiny.int8")
+
+    made = load_quantized(tmp_path / "tiny.int8")
+    layers = [op for op in made.network.get_ops() if op.get_type_name() == "Convolution"]
+    in_int8 = {op.get_friendly_name(): _is_in_int8(op) for op in layers}
+    kept = {name for name in last_layers(made.network) if name in in_int8}
+    assert len(kept) >= 4
+    assert not any(in_int8[name] for name in kept)
+    assert sum(in_int8.values()) > len(in_int8) / 2
+
+    file = resolve(str(tmp_path / "tiny.int8"), tmp_path)
+    segmenter = load_segmenter(
+        file, DetectSettings(), device="cpu", threads=1, cache=tmp_path / "cache"
+    )
+    for height, width in ((64, 96), (128, 64)):
+        (seen,) = segmenter.segment(np.zeros((1, height, width, 3), np.uint8))
+        assert seen.masks.shape[1:] == (height // 4, width // 4)
+
+
+def _is_in_int8(layer: ov.Node) -> bool:
+    return layer.input(0).get_source_output().get_node().get_type_name() == "FakeQuantize"
