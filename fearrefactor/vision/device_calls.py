@@ -84,8 +84,12 @@ class GraphCall:
                 function(self._frames)
         torch.cuda.current_stream(frames.device).wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        # thread_local: other threads of this process decode and shrink meanwhile
-        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+        # Thread_local: other threads of this process decode and shrink meanwhile. And a capture that
+        # fails may leave its own stream behind as the thread's: this gives the former one back.
+        with (
+            torch.cuda.stream(torch.cuda.current_stream(frames.device)),
+            torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"),
+        ):
             self._answers = function(self._frames)
         self._read = function.made_for_shape()  # a graph knows addresses, and owns nothing
 
