@@ -84,8 +84,8 @@ class GraphCall:
                 function(self._frames)
         torch.cuda.current_stream(frames.device).wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        # Thread_local: other threads of this process decode and shrink meanwhile. And a capture that
-        # fails may leave its own stream behind as the thread's: this gives the former one back.
+        # Thread_local: other threads of this process decode and shrink meanwhile. A capture that
+        # fails may leave its own stream behind as the thread's: the first line takes that back.
         with (
             torch.cuda.stream(torch.cuda.current_stream(frames.device)),
             torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"),
