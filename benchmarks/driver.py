@@ -80,18 +80,17 @@ class StubWorker(StubSteps):
         return super().finish(unpack_seen(packed), rendered, whole=whole)
 
 
-def on_actors(n_actors: int, clock: Clock) -> Start:
-    """Stages on so many actors; the clock runs from when all are there."""
+def on_actors(actors: list[Any], clock: Clock) -> Start:
+    """Stages on actors that are there, and stay."""
 
     @contextlib.asynccontextmanager
     async def start(settings: RunSettings, _: Environment) -> AsyncIterator[RayStages]:
-        pool = ActorPool(_actor, n_actors, 1)
+        pool = ActorPool(iter(actors).__next__, len(actors), 1)
         pool.start()
         stages = RayStages(CARD, "stub", (pool, pool), settings.job)
         await asyncio.gather(*(pool.call(lambda a: a.node_id.remote(), 60) for _ in range(999)))
         with clock.running():
             yield stages
-        await stages.close()
 
     return start
 
@@ -103,17 +102,20 @@ def _actor() -> Any:
 
 def measure_rate(n_actors: int, n_runs: int) -> Iterator[Row]:
     """Each shape by this process and by actors, in turn; and bare calls."""
+    actors = [_actor() for _ in range(n_actors)]
+    ray.get([actor.node_id.remote() for actor in actors])
     shapes = [(shape, arm) for shape in SHAPES for arm in ("here", "actors")]
     found: dict[Any, list[Clock]] = {each: [] for each in shapes}
     bare: dict[str, list[Clock]] = {"in turn": [], "at once": []}
     for _ in range(n_runs):
         for shape, arm in shapes:
             clock = Clock()
-            start = on_actors(n_actors, clock) if arm == "actors" else here(4 * n_actors, clock)
+            start = on_actors(actors, clock) if arm == "actors" else here(4 * n_actors, clock)
             with tempfile.TemporaryDirectory(prefix="driver-") as name:
                 whole_run(lambda shape=shape: films(*shape), start, Path(name))
             found[shape, arm].append(clock)
-        for arm, clock in bare_calls(n_actors).items():
+            print(f"{shape} {arm}: {clock.wall_s:.1f} s, CPU {clock.cpu_s:.1f} s", flush=True)
+        for arm, clock in bare_calls(actors).items():
             bare[arm].append(clock)
     for ((n_videos, n_segments, n_dirty), arm), clocks in found.items():
         row: Row = {"kind": "rate", "arm": arm, "videos": n_videos}
@@ -123,10 +125,9 @@ def measure_rate(n_actors: int, n_runs: int) -> Iterator[Row]:
         yield {"kind": "rate", "arm": f"bare, {arm}", **_per_second(clocks, _N_CALLS)}
 
 
-def bare_calls(n_actors: int) -> dict[str, Clock]:
+def bare_calls(actors: list[Any]) -> dict[str, Clock]:
     """Detecting segments of one film, with nothing else around it than Ray."""
-    actors = [_actor() for _ in range(n_actors)]
-    ray.get([actor.node_id.remote() for actor in actors])
+    n_actors = len(actors)
     survey, packer = StubSteps().survey(film(1, 200)), Packer()
     packed = packer.pack(survey.source, survey.index.tasks()[7])
     clocks = {"in turn": Clock(), "at once": Clock()}
@@ -142,8 +143,6 @@ def bare_calls(n_actors: int) -> dict[str, Clock]:
         asyncio.run(in_turn())
     with clocks["at once"].running():
         ray.get([actors[i % n_actors].detect.remote(packed) for i in range(_N_CALLS)])
-    for actor in actors:
-        ray.kill(actor)
     return clocks
 
 

@@ -219,6 +219,7 @@ def _index(n_segments: int) -> VideoIndex:
     return VideoIndex(info, cut(gops, N_FRAMES), pts, gops)
 
 
+@functools.lru_cache(4096)  # what it takes to make them is not the driver's
 def _detections(first_frame: int, n_frames: int, n_seen: int) -> Detections:
     return Detections(
         frames=np.arange(first_frame, first_frame + n_frames, dtype=np.int64),
