@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
-import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -122,9 +121,15 @@ def measure(case: Case, clips: list[Path], output: Path) -> Row:
         "cpu_ms_per_frame": round(1000 * clock.cpu_s / n_frames, 3),
     }
     if not case.workers:
-        told["worker_mib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        told["worker_mib"] = round(own_peak_mib())
         told["child_mib"] = round(watcher.peak_mib)
     return told
+
+
+def own_peak_mib() -> float:
+    """The high-water mark of this process; that of ``getrusage`` counts its parent before exec."""
+    lines = Path("/proc/self/status").read_text("ascii", "replace").splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 async def _warm_up(stages: Stages, job: JobSettings, clip: Path, times: int) -> None:
