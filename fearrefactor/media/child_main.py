@@ -163,7 +163,8 @@ class Child:
         task = _task(head, buffers)
         wanted = set(np.frombuffer(buffers[2], np.int64).tolist())
         settings = RenderSettings.model_validate(head["settings"])
-        frames = rendered_frames(Path(head["packets"]), task, settings, wanted)
+        found = rendered_frames(Path(head["packets"]), task, settings)
+        frames = ((index, frame) for index, frame in found if index in wanted)
         self._hand_out(frames, as_written(task.info).rotation_deg, head)
 
     def _hand_out(

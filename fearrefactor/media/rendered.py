@@ -14,7 +14,7 @@ from fearrefactor.media.packets import unpack_all
 from fearrefactor.media.render import as_written
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from av.video.codeccontext import VideoCodecContext
@@ -37,16 +37,11 @@ _DECODERS: Final = {
 
 
 def rendered_frames(
-    packets: Path,
-    task: SegmentTask,
-    settings: RenderSettings,
-    wanted: Collection[int] | None = None,
+    packets: Path, task: SegmentTask, settings: RenderSettings
 ) -> Iterator[tuple[int, VideoFrame]]:
     """The rendered frames of a segment in order, as (frame index of the video, frame).
 
-    ``packets``: a file of its packed packets. Images are upright, as they were written. Of
-    ``wanted`` frames, all by default, each is given; of each GOP no more is decoded than leads to
-    the last of them.
+    ``packets``: a file of its packed packets. Images are upright, as they were written.
 
     Raises:
         FidelityError: they are no frames of the segment, each at its own time, or are damaged, or
@@ -54,50 +49,23 @@ def rendered_frames(
     """
     info = as_written(task.info)
     decoder = _open_decoder(info, settings)
-    first = task.segment.first_frame
-    number_of = {pts: number for number, pts in enumerate(task.pts.tolist(), first)}
+    number_of = {pts: number for number, pts in enumerate(task.pts.tolist())}
     with packets.open("rb") as file:
-        keys = [(packet.pts, packet.is_keyframe) for packet in unpack_all(file)]
-    expected = [pts for pts, _ in keys]
-    if wanted is not None:
-        starts = set(task.pts[task.gops.first_frame[:-1] - first].tolist())
-        begun = [(pts, is_key and pts in starts) for pts, is_key in keys]
-        expected = _leading_to(wanted, begun, number_of)
+        expected = [packet.pts for packet in unpack_all(file)]
     times = iter(expected)
-    for frame in _decode(decoder, packets, info, frozenset(expected)):
+    for frame in _decode(decoder, packets, info):
         time = next(times, None)
         if time not in number_of or frame.pts != time or frame.is_corrupt:
             raise FidelityError(
                 f"expected a whole frame of segment {task.segment.index} at pts {time}, "
                 f"its rendered packets give one at {frame.pts}"
             )
-        if wanted is None or number_of[time] in wanted:
-            yield number_of[time], frame
+        yield task.segment.first_frame + number_of[time], frame
     if next(times, None) is not None:
         raise FidelityError(
             f"expected {len(expected)} frames in segment {task.segment.index}, its rendered "
             "packets give fewer"
         )
-
-
-def _leading_to(
-    wanted: Collection[int], begun: list[tuple[int, bool]], number_of: Mapping[int, int]
-) -> list[int]:
-    """Times of the packets that must be decoded to see the frames ``wanted``.
-
-    ``begun``: of all packets, the time, and whether a GOP begins there that decodes alone.
-    """
-    out: list[int] = []
-    waiting: list[int] = []
-    for pts, begins in begun:
-        if begins:
-            waiting = []
-        waiting.append(pts)
-        number = number_of.get(pts)
-        if number is None or number in wanted:  # one of no frame is decoded, too, and refused
-            out += waiting
-            waiting = []
-    return out
 
 
 def _open_decoder(info: VideoInfo, settings: RenderSettings) -> VideoCodecContext:
@@ -115,15 +83,10 @@ def _open_decoder(info: VideoInfo, settings: RenderSettings) -> VideoCodecContex
     return decoder
 
 
-def _decode(
-    decoder: VideoCodecContext, packets: Path, info: VideoInfo, times: Collection[int]
-) -> Iterator[VideoFrame]:
-    """Frames of the packets at ``times``."""
+def _decode(decoder: VideoCodecContext, packets: Path, info: VideoInfo) -> Iterator[VideoFrame]:
     try:
         with packets.open("rb") as file:
             for encoded in unpack_all(file):
-                if encoded.pts not in times:
-                    continue
                 packet = av.Packet(encoded.data)
                 packet.pts = packet.dts = encoded.pts
                 packet.time_base = info.time_base

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import av
@@ -67,40 +66,6 @@ def test_what_was_rendered_is_seen_again_frame_by_frame(name: str, tmp_path: Pat
     assert len(after) == task.segment.n_frames
     for (_, old), (_, new) in zip(before, after, strict=True):
         assert np.abs(old.astype(int) - new).mean() < 5
-
-
-@pytest.mark.parametrize("name", FILMS)
-def test_wanted_frames_are_the_same_whatever_was_skipped_before_them(
-    name: str, tmp_path: Path
-) -> None:
-    data = FILMS[name]
-    index = index_source(io.BytesIO(data), Limits(), CutSettings(min_segment_frames=24))
-    task = index.tasks()[0]
-    path = tmp_path / "packets"
-    everything = np.ones(task.segment.n_gops, bool)
-    packets = render_segment(io.BytesIO(data), task, {}, everything, SETTINGS)
-    path.write_bytes(b"".join(packet.pack() for packet in packets))
-    whole = dict(rendered_frames(path, task, SETTINGS))
-    for wanted in ({3}, {2, 5, 14}, {13, 23}, {0, 12}, set[int]()):
-        some = dict(rendered_frames(path, task, SETTINGS, wanted))
-        assert some.keys() == wanted
-        for number, frame in some.items():
-            assert np.array_equal(frame.to_ndarray(), whole[number].to_ndarray())
-
-
-def test_what_follows_the_last_wanted_frame_of_a_gop_is_not_decoded(tmp_path: Path) -> None:
-    data = FILMS["h264"]
-    index = index_source(io.BytesIO(data), Limits(), CutSettings(min_segment_frames=24))
-    task = index.tasks()[0]
-    path = tmp_path / "packets"
-    everything = np.ones(task.segment.n_gops, bool)
-    packets = list(render_segment(io.BytesIO(data), task, {}, everything, SETTINGS))
-    for number in (4, 11):
-        packets[number] = replace(packets[number], data=b"\0\0\0\1rubbish")
-    path.write_bytes(b"".join(packet.pack() for packet in packets))
-    assert dict(rendered_frames(path, task, SETTINGS, {3, 13})).keys() == {3, 13}
-    with pytest.raises(FidelityError):
-        list(rendered_frames(path, task, SETTINGS, {5, 13}))
 
 
 @pytest.mark.parametrize("n_lost", [1, 200])
