@@ -171,6 +171,9 @@ class OneCore:
                     sum(self.stages[share, audit][-1].values()),
                 )
                 print(f"{share}, audit {audit}: run {run:.1f} ms, stages {stages:.1f}", flush=True)
+                print(
+                    "  ", {name: round(ms, 2) for name, ms in self.stages[share, audit][-1].items()}
+                )
         print(f"look {self.looks[-1]:.1f} ms, encode {self.encodes[-1]:.1f}", flush=True)
 
     def rows(self) -> list[dict[str, Any]]:

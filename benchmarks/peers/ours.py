@@ -74,12 +74,11 @@ def _seen(frame: np.ndarray) -> Instances:
     x = marked_at(frame[height // 2])
     boxes = np.array([] if x is None else [box_at(x, width, height)], np.float32).reshape(-1, 4)
     n = len(boxes)
-    prototypes = np.zeros((_N_PROTOTYPES, height // CELL, width // CELL), np.float32)
-    coefficients = np.zeros((n, _N_PROTOTYPES), np.float32)
-    if x is not None:
+    masks = np.zeros((n, height // CELL, width // CELL), np.uint8)
+    if n:
+        prototypes = np.zeros((_N_PROTOTYPES, *masks.shape[1:]), np.float32)
         prototypes[0] = ellipse(boxes[0].tolist(), width, height)
-        coefficients[0, 0] = 1
-    masks = from_prototypes(coefficients, prototypes, boxes)
+        masks = from_prototypes(np.eye(1, _N_PROTOTYPES, dtype=np.float32), prototypes, boxes)
     return Instances(boxes, np.full(n, SCORE, np.float32), np.zeros(n, np.int16), masks)
 
 
