@@ -142,7 +142,7 @@ def _endless(film: Path, width: int, height: int) -> Iterator[NDArray[np.uint8]]
     """``(height, width, 3)`` RGB pictures, forwards and backwards, for ever."""
     with av.open(str(film)) as file:
         kept = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
-    for picture in itertools.cycle((*kept, *reversed(kept))):
+    for picture in itertools.cycle((*kept, *kept[-2:0:-1])):
         high, wide, _ = picture.shape
         crop = min(wide, round(high * width / height))
         left = (wide - crop) // 2

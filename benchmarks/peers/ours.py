@@ -137,14 +137,16 @@ async def _on_actors(settings: RunSettings, environment: Environment) -> AsyncIt
     scheduler.connect(settings.cluster)
     try:
         model: Any = _shipment(settings, environment, 1)
+        n_workers = settings.cluster.workers or environment.n_cores
         pool = ActorPool(
             lambda: scheduler._actor(settings.job, model, 1, num_cpus=1),  # noqa: SLF001
-            settings.cluster.workers or environment.n_cores,
+            n_workers,
             1,
         )
         pool.start()
-        cards = [scheduler.first_card(pool) for _ in range(settings.cluster.workers or 1)]
-        card = (await asyncio.gather(*cards))[0]
+        card = await scheduler.first_card(pool)
+        while len(pool._nodes) < n_workers:  # noqa: ASYNC110, SLF001 - it tells nobody
+            await asyncio.sleep(0.05)
         mark("ready")
         stages = scheduler.RayStages(card, repr(DetectSettings()), (pool, pool), settings.job)
         yield stages
