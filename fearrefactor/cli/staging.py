@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fearrefactor.cli.run_settings import Detector
@@ -15,6 +16,8 @@ from fearrefactor.vision.load import load_segmenter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from fearrefactor.cli.environment import Environment
     from fearrefactor.cli.run_settings import RunSettings
@@ -64,17 +67,27 @@ async def _on_actors(settings: RunSettings, cluster: ClusterSettings) -> AsyncIt
     from fearrefactor.cluster.nodes import watched_head
     from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
 
-    connect(cluster)
-    try:
-        seer = settings.detector
-        if isinstance(seer, Detector):
-            actors = await start_stages(
-                settings.job, seer.file, seer.settings, seer.device, cluster, canary=seer.canary
-            )
-        else:
-            actors = start_media(settings.job, seer.card, seer.detect_settings, cluster)
-        async with watched_head():
-            yield actors
-        await actors.close()
-    finally:
-        disconnect()
+    with _scratch_of_workers(cluster) as scratch:
+        job = replace(settings.job, scratch=scratch)
+        connect(cluster)
+        try:
+            seer = settings.detector
+            if isinstance(seer, Detector):
+                actors = await start_stages(
+                    job, seer.file, seer.settings, seer.device, cluster, canary=seer.canary
+                )
+            else:
+                actors = start_media(job, seer.card, seer.detect_settings, cluster)
+            async with watched_head():
+                yield actors
+            await actors.close()
+        finally:
+            disconnect()
+
+
+def _scratch_of_workers(cluster: ClusterSettings) -> AbstractContextManager[Path | None]:
+    """Workers of a cluster of our own leave nothing behind, even those that must be killed.
+
+    Elsewhere they are on other machines, or outlive this process.
+    """
+    return scratch_folder("workers") if cluster.is_own else contextlib.nullcontext()

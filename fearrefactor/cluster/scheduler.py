@@ -65,6 +65,11 @@ class ClusterSettings:
     is_job: bool = False
     gpu: GpuSettings = GpuSettings()
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is started on this machine, and ends with this process."""
+        return self.address is None and not self.is_job
+
 
 def connect(settings: ClusterSettings) -> None:
     """Join the cluster, or start one on this machine.

@@ -100,7 +100,7 @@ class Worker:
         decode: bool = False,
     ) -> None:
         sweep()  # what a worker that was killed on this machine has left
-        self._scratch = Scratch("actor")
+        self._scratch = Scratch("actor", settings.scratch)
         self._segmenter = model.load() if model is not None else None
         if self._segmenter is not None and slots > 1:
             max_batch = settings.batch * slots

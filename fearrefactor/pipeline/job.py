@@ -15,6 +15,7 @@ from fearrefactor.core.settings import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -41,7 +42,8 @@ class JobSettings:
     how many copied frames of a result are decoded before it is published; it changes no result.
     With ``reuse_within`` above 0 frames that are nearly equal, by so many levels, to one that the
     model has looked at share its answer for a while (see ``LastLook``).
-    Sources are read only from ``sources_under``, or from anywhere if that is empty.
+    Sources are read only from ``sources_under``, or from anywhere if that is empty. Workers keep
+    their temporary files under ``scratch``, or in the temporary directory if that is None.
     """
 
     output_root: str
@@ -57,6 +59,7 @@ class JobSettings:
     verify: VerifyMode = "sampled"
     sources_under: tuple[Location, ...] = ()
     reuse_within: float = 0.0
+    scratch: Path | None = None
 
     def deciding(self, detect_settings: str) -> str:
         """All that decides, beside a source and a model, what is found: a part of ``detect_id``.

@@ -131,7 +131,9 @@ def _remove_dead(folder: Path) -> bool:
 
 def _remove_own(folder: Path, lock: int) -> None:
     try:
-        with contextlib.suppress(FileNotFoundError):  # somebody has cleared all temporary files
+        # Somebody has cleared all temporary files, or a worker that was killed still writes: what
+        # is left then is swept by whoever comes next.
+        with contextlib.suppress(OSError):
             _remove(folder)
     finally:
         os.close(lock)
