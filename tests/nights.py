@@ -167,15 +167,21 @@ async def _started(night: Night, settings: RunSettings, _: Environment) -> Async
     from local_ray import start_ray, stub_stages
 
     from fearrefactor.cluster.nodes import watched_head
+    from fearrefactor.cluster.scheduler import disconnect
 
-    start_ray(night.ray_address)
-    stages = await stub_stages(settings.job, night.model, night.workers)
-    try:
-        async with watched_head():
-            yield night.surrounded(stages)
-        await stages.close()
-    finally:
-        stages.stop()
+    is_own = night.ray_address is None
+    with scratch_folder("workers") if is_own else contextlib.nullcontext() as scratch:
+        start_ray(night.ray_address)
+        job = replace(settings.job, scratch=scratch)
+        stages = await stub_stages(job, night.model, night.workers)
+        try:
+            async with watched_head():
+                yield night.surrounded(stages)
+            await stages.close()
+        finally:
+            stages.stop()
+            if is_own:
+                disconnect()
 
 
 class Driver:

@@ -50,16 +50,23 @@ class CompiledBySize:
 
     ``key`` names the model on disk. ``build(height, width)`` gives it with a fixed input of
     ``(1, height, width, 3)`` uint8, and is called only where no process has built it before.
+    ``cut`` makes two of it: the first answers to every frame, the second to those it is asked for,
+    from the first's answers but one.
     """
 
     def __init__(
-        self, key: str, build: Callable[[int, int], ov.Model], settings: CpuSettings
+        self,
+        key: str,
+        build: Callable[[int, int], ov.Model],
+        settings: CpuSettings,
+        cut: Callable[[ov.Model], tuple[ov.Model, ...]] | None = None,
     ) -> None:
         self._key = key
         self._build = build
+        self._cut = cut
         self._settings = settings
         self._core = ov.Core()
-        self._requests: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._requests: OrderedDict[tuple[int, int], list[Any]] = OrderedDict()
 
     def infer(self, frame: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         """Answers to one ``(H, W, 3)`` frame, views that hold until the next call.
@@ -70,31 +77,47 @@ class CompiledBySize:
             ModelError: the model cannot be built or run for this size.
         """
         height, width = frame.shape[:2]
-        try:
-            request = self._request(height, width)
+        with _explained(height, width):
+            request, *_ = self._of_size(height, width)
             request.infer([np.ascontiguousarray(frame[None])], share_inputs=True)
-        except (RuntimeError, OSError) as error:
-            raise ModelError(
-                f"OpenVINO cannot run it on {width}×{height} input: {_last_line(error)}"
-            ) from error
         return [tensor.data for tensor in request.output_tensors]
 
-    def _request(self, height: int, width: int) -> Any:
+    def infer_rest(self, height: int, width: int) -> list[NDArray[np.float32]]:
+        """What the second model of a ``cut`` says of the frame that ``infer`` was given last.
+
+        Raises:
+            ModelError: it cannot be run. ``height`` and ``width`` are of that frame.
+        """
+        with _explained(height, width):
+            _, rest = self._requests[height, width]
+            rest.infer()
+        return [tensor.data for tensor in rest.output_tensors]
+
+    def _of_size(self, height: int, width: int) -> list[Any]:
         size = (height, width)
         if size not in self._requests:
-            self._requests[size] = self._compile(height, width).create_infer_request()
+            compiled = self._compile(height, width)
+            requests = [model.create_infer_request() for model in compiled]
+            for rest in requests[1:]:
+                for number, tensor in enumerate(requests[0].output_tensors[1:]):
+                    rest.set_input_tensor(number, tensor)  # one memory for both
+            self._requests[size] = requests
             if len(self._requests) > _MAX_COMPILED:
                 self._requests.popitem(last=False)
         self._requests.move_to_end(size)
         return self._requests[size]
 
-    def _compile(self, height: int, width: int) -> Any:
+    def _compile(self, height: int, width: int) -> list[Any]:
         # The lock covers OpenVINO's own cache too: it writes blobs in place, and maps them.
         path = cached_path(self._settings.cache, f"{self._key}-{height}x{width}", ".xml")
         with locked(path):
             if not path.exists():
                 _save(self._build(height, width), path)
-            return self._core.compile_model(str(path), "CPU", self._properties(path.parent))
+            properties = self._properties(path.parent)
+            if self._cut is None:
+                return [self._core.compile_model(str(path), "CPU", properties)]
+            parts = self._cut(self._core.read_model(str(path)))
+            return [self._core.compile_model(part, "CPU", properties) for part in parts]
 
     @property
     def runtime(self) -> str:
@@ -160,6 +183,16 @@ def _save(model: ov.Model, path: Path) -> None:
         ov.save_model(model, str(built), compress_to_fp16=False)
         built.with_suffix(".bin").replace(path.with_suffix(".bin"))
         built.replace(path)
+
+
+@contextmanager
+def _explained(height: int, width: int) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        raise ModelError(
+            f"OpenVINO cannot run it on {width}×{height} input: {_last_line(error)}"
+        ) from error
 
 
 def _last_line(error: Exception) -> str:

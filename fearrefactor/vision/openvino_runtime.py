@@ -15,7 +15,7 @@ from fearrefactor.core.detections import Instances
 from fearrefactor.core.letterbox import CELL
 from fearrefactor.core.model import ModelCard
 from fearrefactor.errors import ModelError
-from fearrefactor.vision.candidates import N_COEFFICIENTS, best
+from fearrefactor.vision.candidates import N_COEFFICIENTS, Candidates, best
 from fearrefactor.vision.compiled import (
     CompiledBySize,
     CpuSettings,
@@ -23,6 +23,7 @@ from fearrefactor.vision.compiled import (
     locked,
     with_frames_as_input,
 )
+from fearrefactor.vision.halves import halves
 from fearrefactor.vision.heads import confident, reader
 from fearrefactor.vision.masks import from_prototypes
 from fearrefactor.vision.network import Head, Network
@@ -65,7 +66,7 @@ class OpenVinoSegmenter:
         self._settings = settings
         key = file.sha256[:16]
         facts = self._facts(file, cached_path(cpu.cache, key, ".json"))
-        self._compiled = CompiledBySize(key, self._convert, cpu)
+        self._compiled = CompiledBySize(key, self._convert, cpu, halves)
         self.card = ModelCard(
             name=file.name,
             sha256=file.sha256,
@@ -80,14 +81,12 @@ class OpenVinoSegmenter:
         """See ``Segmenter.segment``; the frames are looked at one by one."""
         check_frames(frames, self.card.name)
         try:
-            return [self._read(frame, *self._compiled.infer(frame)) for frame in frames]
+            return [self._look(frame) for frame in frames]
         except ModelError as error:
             raise error.naming(f"model {self.card.name}") from error
 
-    def _read(self, frame: NDArray[np.uint8], *answers: NDArray[np.float32]) -> Instances:
-        predictions, prototypes = answers
-        height, width = frame.shape[0] // CELL, frame.shape[1] // CELL
-        check_prototypes(prototypes, (1, N_COEFFICIENTS, height, width))
+    def _look(self, frame: NDArray[np.uint8]) -> Instances:
+        predictions, *_ = self._compiled.infer(frame)
         rows, _ = confident(self._head, predictions, 1, self._settings.score_floor)
         found = best(
             self._head.read(rows),
@@ -99,8 +98,17 @@ class OpenVinoSegmenter:
             boxes=found.boxes,
             scores=found.scores,
             class_ids=found.class_ids,
-            masks=from_prototypes(found.coefficients, prototypes[0], found.boxes),
+            masks=self._masks(found, *frame.shape[:2]),
         )
+
+    def _masks(self, found: Candidates, height: int, width: int) -> NDArray[np.uint8]:
+        """Prototypes cost a third of a look, and are asked for only where something was found."""
+        cells = height // CELL, width // CELL
+        if not len(found.scores):
+            return np.zeros((0, *cells), np.uint8)
+        (prototypes,) = self._compiled.infer_rest(height, width)
+        check_prototypes(prototypes, (1, N_COEFFICIENTS, *cells))
+        return from_prototypes(found.coefficients, prototypes[0], found.boxes)
 
     def _loaded(self) -> Network | QuantizedNetwork:
         if self._network is None:
