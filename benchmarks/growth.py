@@ -34,7 +34,8 @@ from fearrefactor.cli.environment import Environment
 from fearrefactor.cli.run import run
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.cluster.pool import ActorPool
-from fearrefactor.cluster.scheduler import ClusterSettings, RayStages, connect, disconnect
+from fearrefactor.cluster.scheduler import RayStages, connect, disconnect
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.manifest import Row as ManifestRow
 from fearrefactor.core.settings import CutSettings
 from fearrefactor.pipeline.inline import InlineStages

@@ -24,7 +24,7 @@ from scripted import CELL, SCORE, box_at, ellipse, marked_at
 from fearrefactor.cli.environment import Environment, read_environment
 from fearrefactor.cli.run import run
 from fearrefactor.cli.run_settings import Detector, RunSettings
-from fearrefactor.cluster.scheduler import ClusterSettings
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.detections import Instances
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import ChildSettings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from fearrefactor.cluster.scheduler import ClusterSettings, GpuSettings
+from fearrefactor.cluster.settings import ClusterSettings, GpuSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

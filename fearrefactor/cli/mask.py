@@ -22,7 +22,7 @@ from fearrefactor.cli.shard_option import shard_option
 from fearrefactor.cli.sources import count_rows_of, rows_of
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cli.verify_option import verify_option
-from fearrefactor.cluster.scheduler import ClusterSettings
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.shard import WHOLE
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.run import of_shard, requested

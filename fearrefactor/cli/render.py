@@ -17,7 +17,7 @@ from fearrefactor.cli.run import new_run_id
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.cli.verify_option import verify_option
-from fearrefactor.cluster.scheduler import ClusterSettings
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.report import VideoReport
 from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.pipeline.job import JobSettings

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from fearrefactor.cluster.scheduler import ClusterSettings
+    from fearrefactor.cluster.settings import ClusterSettings
     from fearrefactor.core.model import ModelCard
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.report import VideoReport

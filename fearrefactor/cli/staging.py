@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.cli.environment import Environment
     from fearrefactor.cli.run_settings import RunSettings
-    from fearrefactor.cluster.scheduler import ClusterSettings
+    from fearrefactor.cluster.settings import ClusterSettings
     from fearrefactor.pipeline.stages import Stages
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from fearrefactor.core.faint import Faint
 from fearrefactor.core.motion import areas, grown, ious, overlaps
@@ -103,6 +102,8 @@ def _assign(
     """Pairs of a live track and one of the ``rows`` that continues it."""
     if not live:
         return []
+    from scipy.optimize import linear_sum_assignment  # 0.4 s that most commands do not need
+
     places = np.stack([expected(track, frame, seen) for track in live])
     gaps = np.array([frame - seen.frame[track.rows[-1]] for track in live])
     likeness = _likeness(places, seen.box[rows], gaps[:, None])

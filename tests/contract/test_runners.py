@@ -18,7 +18,8 @@ from lamp_clips import clip, decoded
 from local_ray import stub_stages
 from stub_model import LampFinder
 
-from fearrefactor.cluster.scheduler import ClusterSettings, start_stages
+from fearrefactor.cluster.scheduler import start_stages
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import CutSettings
 from fearrefactor.pipeline.hands import Hands

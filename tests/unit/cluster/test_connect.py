@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import ray
 
-from fearrefactor.cluster.scheduler import ClusterSettings, connect, disconnect
+from fearrefactor.cluster.scheduler import connect, disconnect
+from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.errors import InputError
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("no_ray")]

@@ -7,7 +7,8 @@ import lamps
 import pytest
 
 from fearrefactor.cli.gpu_options import with_gpu
-from fearrefactor.cluster.scheduler import ClusterSettings, GpuSettings, runs_on_gpu
+from fearrefactor.cluster.scheduler import runs_on_gpu
+from fearrefactor.cluster.settings import ClusterSettings, GpuSettings
 from fearrefactor.errors import InputError
 
 if TYPE_CHECKING:
