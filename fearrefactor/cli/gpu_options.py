@@ -23,7 +23,8 @@ def gpu_options(command: _Command) -> _Command:
             is_flag=True,
             help=(
                 "Decode on the GPU what it can decode (H.264, HEVC, VP9). Uploads are then parsed "
-                "by its driver, outside the process that is locked in. [default: off]"
+                "by its driver, outside the process that is locked in; implies --verify full. "
+                "[default: off]"
             ),
         ),
         click.option(

@@ -21,7 +21,7 @@ from fearrefactor.cli.run_settings import Detector, RunSettings
 from fearrefactor.cli.shard_option import shard_option
 from fearrefactor.cli.sources import count_rows_of, rows_of
 from fearrefactor.cli.summary import run_and_tell
-from fearrefactor.cli.verify_option import verify_option
+from fearrefactor.cli.verify_option import chosen_verify, verify_option
 from fearrefactor.cluster.settings import ClusterSettings
 from fearrefactor.core.shard import WHOLE
 from fearrefactor.pipeline.job import JobSettings
@@ -160,7 +160,7 @@ def run_mask(
             sources_under=tuple(map(locate_prefix, sources_under)),
             child=chosen_child(media_memory, patience, require_sandbox=require_sandbox),
             audit=audit,
-            verify=verify,
+            verify=chosen_verify(verify, gpu_decode=gpu_decode),
             reuse_within=reuse_within,
         ),
         cluster=with_gpu(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from fearrefactor.core.settings import VerifyMode
 
 verify_option = click.option(
     "--verify",
@@ -15,3 +20,8 @@ verify_option = click.option(
         "copied, samples or everything."
     ),
 )
+
+
+def chosen_verify(mode: VerifyMode, *, gpu_decode: bool) -> VerifyMode:
+    """How closely results are looked at; a GPU's decoder hides damage from the model."""
+    return "full" if gpu_decode else mode
