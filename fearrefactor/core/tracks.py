@@ -100,16 +100,25 @@ def _assign(
     live: list[Track], rows: list[int], frame: int, seen: Sightings
 ) -> Iterable[tuple[int, int]]:
     """Pairs of a live track and one of the ``rows`` that continues it."""
-    if not live:
+    if not live or not rows:
         return []
-    from scipy.optimize import linear_sum_assignment  # 0.4 s that most commands do not need
-
     places = np.stack([expected(track, frame, seen) for track in live])
     gaps = np.array([frame - seen.frame[track.rows[-1]] for track in live])
     likeness = _likeness(places, seen.box[rows], gaps[:, None])
-    at, which = linear_sum_assignment(-likeness)
+    at, which = _most_alike(likeness)
     good = likeness[at, which] >= _LEAST_IOU
     return zip(at[good].tolist(), which[good].tolist(), strict=True)
+
+
+def _most_alike(likeness: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pairs that are together most alike, each in one pair at most."""
+    if 1 in likeness.shape:  # of one thing among others, the most like it
+        at, which = np.unravel_index(likeness.argmax(), likeness.shape)
+        return np.array([at]), np.array([which])
+    from scipy.optimize import linear_sum_assignment  # 0.4 s that a video of one thing spares
+
+    at, which = linear_sum_assignment(-likeness)
+    return at, which
 
 
 def _likeness(one: Boxes, other: Boxes, gaps: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import linear_sum_assignment
 
 from fearrefactor.core.sightings import Sightings, Track
-from fearrefactor.core.tracks import link
+from fearrefactor.core.tracks import _most_alike, link
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 N_FRAMES = 30
 SIZE = 20.0
@@ -126,3 +131,21 @@ def test_a_second_box_around_a_thing_is_a_part_of_it() -> None:
 def test_tracks_come_in_the_order_of_their_first_sighting() -> None:
     rows = sorted(walk(3, 9) + walk(0, 5, top=200) + walk(6, 9, top=400), key=lambda row: row[0])
     assert [track[0][0] for track in linked(rows)] == [0, 3, 6]
+
+
+@given(
+    likeness=arrays(
+        float,
+        st.one_of(
+            st.tuples(st.just(1), st.integers(1, 6)), st.tuples(st.integers(1, 6), st.just(1))
+        ),
+        elements=st.floats(0, 1),
+    )
+)
+def test_one_thing_among_others_is_paired_as_the_assignment_pairs_it(
+    likeness: NDArray[np.float64],
+) -> None:
+    at, which = _most_alike(likeness)
+    rows, columns = linear_sum_assignment(-likeness)
+    assert likeness[at, which].sum() == likeness[rows, columns].sum()
+    assert len(at) == len(rows)
