@@ -10,7 +10,7 @@ TRIES ?= tests/reliability
 PEERS := .venv-peers
 FILM ?=
 
-.PHONY: demo test lint types contracts bench bench-quick bench-stages bench-memory bench-protocol fidelity reliability clean
+.PHONY: demo test lint types contracts bench bench-quick bench-stages bench-protocol fidelity reliability clean
 
 demo: $(VENV)/ready
 	clip="$$($(BIN)/fearrefactor models pull bikes)" && \
@@ -48,9 +48,6 @@ bench-stages: $(VENV)/ready
 
 bench-protocol: $(VENV)/ready
 	$(BIN)/python benchmarks/protocol.py
-
-bench-memory: $(VENV)/ready
-	$(BIN)/python benchmarks/memory.py --fps $(FPS)
 
 fidelity: $(VENV)/ready
 	FIDELITY_WRITE=1 $(BIN)/pytest tests/golden/test_odd_files.py

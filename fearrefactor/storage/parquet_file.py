@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-ROWS_PER_GROUP = 1 << 16
+#: Few enough that a long film's rows are not all Python objects at once.
+ROWS_PER_GROUP = 1 << 13
 #: Names that repeat.
 NAME = pa.dictionary(pa.int32(), pa.string())
 #: Which video and when; ``time_s`` counts from the zero of the source's clock.
