@@ -25,8 +25,8 @@ import click
 import growth_clips
 import numpy as np
 import ray
+from child_watcher import ChildWatcher
 from growth_stub import CARD, POLICY, StubWorker, Things
-from memory import ChildWatcher
 from protocol import NoProgress, cpu_s
 from record import read, record
 
