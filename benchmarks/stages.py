@@ -199,8 +199,9 @@ def look_again(
     pixels = np.empty((box.input_height, box.input_width, 3), np.uint8)
     wanted = set(sorted(regions)[SAMPLED_OF // 2 :: SAMPLED_OF])
     with clock.stage("audit's decode"):
-        for _, frame in rendered_frames(packets, task, RenderSettings(), wanted):
-            shrink(frame, box, info.rotation_deg, pixels)
+        for number, frame in rendered_frames(packets, task, RenderSettings()):
+            if number in wanted:
+                shrink(frame, box, info.rotation_deg, pixels)
 
 
 def as_in_a_child() -> None:
