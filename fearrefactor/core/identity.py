@@ -41,6 +41,11 @@ def plan_key(row_key: str, work: str) -> str:
     return f"plans/{row_key}.{work[:8]}.parquet"
 
 
+def thumbnails_key(row_key: str, work: str) -> str:
+    """Where small pictures of a result are; beside its plan, under the same name."""
+    return f"thumbnails/{row_key}.{work[:8]}.parquet"
+
+
 def video_key(row_key: str, work: str, suffix: str, outcome: Outcome = "masked") -> str:
     """Where a result is; without its suffix, the prefix under which it is looked for.
 

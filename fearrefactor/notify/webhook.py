@@ -1,0 +1,1 @@
+"""A summary of a run, posted to a URL."""
