@@ -84,7 +84,8 @@ def run(
             path = scratch / "videos.parquet"
             with ReportWriter(path) as reports:
 
-                def keep(video: VideoReport) -> None:
+                def keep(ended: VideoReport) -> None:
+                    video = ended.ended(time.time())
                     report.add(video)
                     reports.write(video.model_dump())
                     journal.ended(video)
@@ -129,7 +130,7 @@ def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> 
         if isinstance(event, Taken):
             frozen.add(event)
         if isinstance(event, Ended):
-            frozen.end(event.report)
+            frozen.end(event.told)
     return frozen
 
 

@@ -77,6 +77,11 @@ class Ended(_Event):
     kind: Literal["ended"] = "ended"
     report: VideoReport
 
+    @property
+    def told(self) -> VideoReport:
+        """The report, with its end also where an earlier version did not write that."""
+        return self.report.ended(self.time_s)
+
 
 class Counted(_Event):
     """So many rows of the manifest are this run's; they need not be taken yet."""

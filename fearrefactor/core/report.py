@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,7 +25,7 @@ class VideoReport(BaseModel):
     ``n_rendered_frames`` counts frames that were encoded anew: masked ones and their neighbours in
     the same GOPs. ``audit`` says which of the masked frames the model looked at again,
     ``n_audited_frames`` how often it did, and ``n_leaks`` how many things it recognised at first
-    and that were then hidden better.
+    and that were then hidden better. ``ended_at`` is when the row came to this end, in UTC.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +66,13 @@ class VideoReport(BaseModel):
     versions: dict[str, str] = Field(default_factory=dict)
     notes: list[str] = Field(default_factory=list)
     extra: dict[str, str] = Field(default_factory=dict)
+    ended_at: datetime | None = None
+
+    def ended(self, time_s: float) -> VideoReport:
+        """With ``time_s``, Unix seconds, as its end; one that has ended before keeps its own."""
+        if self.ended_at is not None:
+            return self
+        return self.model_copy(update={"ended_at": datetime.fromtimestamp(time_s, UTC)})
 
 
 def printable(text: str, limit: int = 500) -> str:

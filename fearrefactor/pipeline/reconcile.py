@@ -45,7 +45,7 @@ def settle(run: RunFolder, now_s: float, *, give_up: bool) -> RunReport:
         report = _counted(run)
     else:
         _check_over(run, state, now_s, give_up=give_up)
-        report = _write(run, parts, state, n_ends)
+        report = _write(run, parts, state, n_ends, now_s)
     if state.is_exhausted and not report.outcomes["failed"]:
         run.keep_success(report.outcomes, state.begun.shard if state.begun else str(WHOLE))
     return report
@@ -79,13 +79,16 @@ def _check_over(run: RunFolder, state: RunState, now_s: float, *, give_up: bool)
         )
 
 
-def _write(run: RunFolder, parts: Sequence[Part], state: RunState, n_ends: array[int]) -> RunReport:
+def _write(
+    run: RunFolder, parts: Sequence[Part], state: RunState, n_ends: array[int], now_s: float
+) -> RunReport:
     report = RunReport(run.run_id)
     with scratch_folder("reconcile") as folder:
         path = folder / "videos.parquet"
         settled = []
         with ReportWriter(path) as writer:
-            for video, is_new in _reports(run, parts, state, n_ends):
+            for told, is_new in _reports(run, parts, state, n_ends):
+                video = told.ended(now_s)
                 report.add(video)
                 writer.write(video.model_dump())
                 if is_new:
@@ -115,9 +118,9 @@ def _reports(
             row = event.report.row
             n_ends[row] -= 1
             if n_ends[row] == 0 and row in state.in_flight:
-                earlier[row] = event.report  # of a driver before the one that died
+                earlier[row] = event.told  # by a driver before the one that died
             elif n_ends[row] == 0:
-                yield event.report, False
+                yield event.told, False
     output = Output(run.store, run.output_prefix)
     for row, held in sorted(state.in_flight.items()):
         yield _settled(held, earlier.get(row), state, output), True

@@ -57,6 +57,7 @@ SCHEMA = pa.schema(
         pa.field("versions", pa.map_(pa.string(), pa.string())),
         pa.field("notes", pa.list_(pa.string())),
         pa.field("extra", pa.map_(pa.string(), pa.string())),
+        pa.field("ended_at", pa.timestamp("us", tz="UTC")),
     ]
 )
 _MAPS = tuple(field.name for field in SCHEMA if pa.types.is_map(field.type))

@@ -49,7 +49,7 @@ FILMS = {
     "none": clip({"blue": range(48)}, 48, seed=3),
 }
 #: A report without what differs from one run of the same work to the next.
-_VARYING = {"seconds"}
+_VARYING = {"seconds", "ended_at"}
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -92,6 +93,7 @@ def test_every_row_of_a_dead_driver_is_done_or_failed_and_what_is_done_wins(nigh
     write_ledger(night.run, begun(), *again, ended(5, "failed", "truncated"))
     assert (night.status()["phase"], night.status()["rows_in_flight"]) == ("silent", 3)
 
+    began = datetime.now(UTC)
     said = night("reconcile", "--json")
     assert said.code == 2
     assert json.loads(said.out)["outcomes"] == {"masked": 3, "failed": 2}
@@ -106,6 +108,10 @@ def test_every_row_of_a_dead_driver_is_done_or_failed_and_what_is_done_wins(nigh
     }
     assert (reports[4].output_key, reports[4].n_masked_frames) == (key, 3)
     assert reports[3].extra == reports[4].extra == {"shift": "night"}
+    ends = {row: told.ended_at for row, told in reports.items()}
+    assert {ends[row] for row in (1, 2, 5)} == {datetime.fromtimestamp(LONG_AGO, UTC)}
+    now = datetime.now(UTC)
+    assert all(end is not None and began <= end <= now for end in (ends[3], ends[4]))
     assert not (night.folder / "_SUCCESS").exists()
     told = night.status()
     assert (told["phase"], told["rows_in_flight"], told["rows_done"]) == ("finished", 0, 3)

@@ -69,6 +69,8 @@ def test_one_film_is_done_with_a_table_and_the_places_of_everything(
     assert (said.code, said.err) == (0, "")
     (report,) = runs.reports("first")
     assert (report.outcome, report.n_frames, report.policy) == ("clean", 24, "from-options")
+    assert report.ended_at is not None
+    assert abs(report.ended_at.timestamp() - runs.parquet("first").stat().st_mtime) < 60
     assert "nothing proves that the model saw: random sees nothing" in " ".join(report.notes)
     assert f"clean: {report.id}: 24 frames, 0 masked\n" in said.out
     assert "run first" in said.out

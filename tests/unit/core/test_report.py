@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +36,12 @@ def test_a_run_counts_frames_codes_and_what_was_reused() -> None:
     assert run.codes == {"truncated": 1}
     run.add(report("review", code="review", n_model_frames=3, detections_reused=True))
     assert (run.outcomes["review"], run.n_detections_reused, run.n_model_frames) == (1, 1, 3)
+
+
+def test_a_row_has_one_end_in_utc() -> None:
+    once = report("masked").ended(86400.25)
+    assert once.ended_at == datetime(1970, 1, 2, 0, 0, 0, 250000, tzinfo=UTC)
+    assert once.ended(99999.0) == once
 
 
 def test_an_outcome_that_nobody_knows_is_refused() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -25,6 +26,7 @@ DONE = VideoReport(
     versions={"av": "18.1"},
     notes=["a", "b"],
     extra={"uploader": "é", "empty": ""},
+    ended_at=datetime(2026, 11, 22, 2, 5, 39, 123456, tzinfo=UTC),
 )
 FAILED = VideoReport(
     row=2, id="gone", uri="gone.mp4", outcome="failed", code="not_found", reason="no such file"
