@@ -22,6 +22,7 @@ from fearrefactor.cli.run import run
 from fearrefactor.cli.run_settings import PastDetector, RunSettings
 from fearrefactor.cli.sources import rows_of
 from fearrefactor.core.frozen import FrozenRows
+from fearrefactor.core.run_facts import RunHistory
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.journal import LedgerJournal
 from fearrefactor.pipeline.run import requested
@@ -131,7 +132,7 @@ def take_all(manifest: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="driver-") as name:
         store = FolderStore(Path(name))
         with LedgerWriter(store, "ledger/", "0001-0000abcd") as writer, clock.running():
-            journal = LedgerJournal(writer, FrozenRows())
+            journal = LedgerJournal(writer, FrozenRows(), RunHistory("night"))
             job = JobSettings(name, "", _S3)
             context = RunContext(job, StubStages(1), NoProgress(), versions(), journal)
             videos = requested(rows_of([manifest], _S3), lambda _: POLICY, context)

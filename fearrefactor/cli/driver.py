@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import fearrefactor
 from fearrefactor.cli.run_settings import Detector
+from fearrefactor.cli.told_settings import told_settings
+from fearrefactor.core.ledger import Begun
 from fearrefactor.core.report import printable
 from fearrefactor.errors import FearRefactorError, StoppedError
 from fearrefactor.pipeline.admission import Admission
@@ -99,9 +102,19 @@ class Driver:
 
     def _begin(self) -> None:
         """Tell that this driver begins and, when that is known, how many rows there are."""
-        policy = self.settings.policy.digest()
-        model = model_of(self.settings.detector)
-        self.journal.begun(self.folder.run_id, versions(), model, policy, self.settings.shard)
+        model, model_sha256 = model_of(self.settings.detector)
+        self.journal.begun(
+            Begun(
+                time_s=time.time(),
+                run_id=self.folder.run_id,
+                versions=versions(),
+                model=model,
+                model_sha256=model_sha256,
+                policy_digest=self.settings.policy.digest(),
+                shard=str(self.settings.shard),
+                settings=told_settings(self.settings),
+            )
+        )
 
         def count() -> None:
             with contextlib.suppress(FearRefactorError):  # the run itself will meet it

@@ -16,6 +16,7 @@ from fearrefactor.cli.stopping import Stopping
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Begun, Ended, Taken
 from fearrefactor.core.report import RunReport
+from fearrefactor.core.run_facts import RunHistory
 from fearrefactor.errors import (
     InputError,
     ManifestError,
@@ -68,7 +69,7 @@ def run(
     if folder.is_reported:
         return _settled(folder)
     parts = list_parts(output, folder.ledger_prefix)
-    frozen = _frozen(settings, folder, parts)
+    frozen, history = _earlier(settings, folder, parts)
     name = new_driver(parts)
     # Each driver has a key of its own: one that died here may have left its own behind.
     key = f"{settings.job.output_prefix}scratch/preflight-{settings.run_id}-{name}"
@@ -78,7 +79,7 @@ def run(
         Stopping(environment.stop_grace_s) as stopping,
         LedgerWriter(output, folder.ledger_prefix, name) as writer,
     ):
-        journal = LedgerJournal(writer, frozen)
+        journal = LedgerJournal(writer, frozen, history)
         driver = Driver(settings, folder, name, parts, journal, progress)
         with driver.watched(), swept_scratch("run") as scratch:
             path = scratch / "videos.parquet"
@@ -92,6 +93,7 @@ def run(
                     on_report(video)
 
                 asyncio.run(driver.drive(start(settings, environment), stopping, keep))
+                reports.tell(history.facts(report.ended_at))
             writer.flush()  # a report stands for a ledger that tells of every row
             folder.keep_report(path)
             journal.finished(report.outcomes)
@@ -109,15 +111,18 @@ def _settled(folder: RunFolder) -> RunReport:
     raise InputError(f"run {folder.run_id} is already there; choose another --run-id")
 
 
-def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> FrozenRows:
-    """The rows that earlier drivers of this run have taken; they asked for the same as this one."""
-    frozen = FrozenRows()
+def _earlier(
+    settings: RunSettings, folder: RunFolder, parts: Sequence[Part]
+) -> tuple[FrozenRows, RunHistory]:
+    """What earlier drivers of this run have taken and told; they asked for the same as this one."""
+    frozen, history = FrozenRows(), RunHistory(settings.run_id)
     wanted = {
         "model": model_of(settings.detector)[1],
         "policy": settings.policy.digest(),
         "shard": str(settings.shard),
     }
     for event in read_parts(folder.store, parts):
+        history.add(event)
         if isinstance(event, Begun):
             begun = event.model_sha256, event.policy_digest, event.shard
             for (what, ours), theirs in zip(wanted.items(), begun, strict=True):
@@ -131,7 +136,7 @@ def _frozen(settings: RunSettings, folder: RunFolder, parts: Sequence[Part]) -> 
             frozen.add(event)
         if isinstance(event, Ended):
             frozen.end(event.told)
-    return frozen
+    return frozen, history
 
 
 def new_run_id() -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_serializer
 
+from fearrefactor.core.policy import Policy  # noqa: TC001 - pydantic reads it at run time
 from fearrefactor.core.report import VideoReport  # noqa: TC001 - pydantic reads it at run time
 
 #: The rate is that of the last ten minutes, counted in steps of ten seconds.
@@ -30,7 +31,8 @@ class _Event(BaseModel):
 class Begun(_Event):
     """A driver has set out; ``policy_digest`` is of rows that name no policy of their own.
 
-    ``shard`` says as ``I/N`` which rows of the manifest are this run's.
+    ``shard`` says as ``I/N`` which rows of the manifest are this run's, ``settings`` its options as
+    people read them.
     """
 
     kind: Literal["begun"] = "begun"
@@ -40,6 +42,20 @@ class Begun(_Event):
     model_sha256: str
     policy_digest: str
     shard: str = "1/1"
+    settings: dict[str, str] = Field(default_factory=dict)
+
+
+class Ruled(_Event):
+    """Rows are masked by ``policy``; told of once in a run."""
+
+    kind: Literal["ruled"] = "ruled"
+    digest: str
+    policy: Policy
+
+    @field_serializer("policy")
+    def _all_of_it(self, policy: Policy) -> dict[str, Any]:
+        # A default that is left out would come back as that of the policy's preset.
+        return policy.model_dump(mode="json")
 
 
 class Taken(_Event):
@@ -118,7 +134,7 @@ class Finished(_Event):
 
 
 Event = Annotated[
-    Begun | Taken | Named | Lost | Ended | Counted | AllTaken | Alive | Stopped | Finished,
+    Begun | Ruled | Taken | Named | Lost | Ended | Counted | AllTaken | Alive | Stopped | Finished,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)

@@ -91,7 +91,10 @@ class ExitCode(enum.IntEnum):
 
 
 class RunReport:
-    """Counts over the rows of a run; the rows themselves are in ``videos.parquet``."""
+    """Counts over the rows of a run; the rows themselves are in ``videos.parquet``.
+
+    ``ended_at`` is when the last of them ended.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -105,6 +108,7 @@ class RunReport:
         self.n_model_frames = 0
         self.n_audited_frames = 0
         self.n_leaks = 0
+        self.ended_at: datetime | None = None
 
     def add(self, report: VideoReport) -> None:
         """Count one more row."""
@@ -119,6 +123,8 @@ class RunReport:
         self.n_frames += report.n_frames or 0
         self.n_masked_frames += report.n_masked_frames or 0
         self.n_rendered_frames += report.n_rendered_frames or 0
+        if report.ended_at is not None:
+            self.ended_at = max(self.ended_at or report.ended_at, report.ended_at)
 
     @property
     def n_rows(self) -> int:

@@ -7,24 +7,25 @@ from typing import TYPE_CHECKING, Protocol
 
 from fearrefactor.core.ledger import (
     AllTaken,
-    Begun,
     Counted,
     Ended,
     Finished,
     Lost,
     Named,
+    Ruled,
     Stopped,
     Taken,
 )
-from fearrefactor.core.shard import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fearrefactor.core.frozen import FrozenRows
+    from fearrefactor.core.ledger import Begun
     from fearrefactor.core.manifest import Row
+    from fearrefactor.core.policy import Policy
     from fearrefactor.core.report import VideoReport
-    from fearrefactor.core.shard import Shard
+    from fearrefactor.core.run_facts import RunHistory
     from fearrefactor.storage.ledger import LedgerWriter
 
 
@@ -39,6 +40,10 @@ class Journal(Protocol):
         Raises:
             InputError: when this run was begun, it was another row.
         """
+        ...
+
+    def ruled(self, digest: str, policy: Policy) -> None:
+        """A row is masked by this policy."""
         ...
 
     def named(self, row: int, row_key: str, work_id: str) -> None:
@@ -72,6 +77,9 @@ class NoJournal:
     def taken(self, row: Row) -> VideoReport | None:
         """Nothing is kept."""
 
+    def ruled(self, digest: str, policy: Policy) -> None:
+        """Nothing is kept."""
+
     def named(self, row: int, row_key: str, work_id: str) -> None:
         """Nothing is kept."""
 
@@ -86,38 +94,25 @@ class NoJournal:
 
 
 class LedgerJournal:
-    """A ``Journal`` in a ledger; ``frozen`` are the rows that earlier drivers of the run took."""
+    """A ``Journal`` in a ledger.
 
-    def __init__(self, writer: LedgerWriter, frozen: FrozenRows) -> None:
+    ``frozen`` are the rows that earlier drivers of the run took; ``history`` is what they told of
+    the run, and goes on here.
+    """
+
+    def __init__(self, writer: LedgerWriter, frozen: FrozenRows, history: RunHistory) -> None:
         self._writer = writer
         self._frozen = frozen
+        self._history = history
         self.has_begun = False
 
-    def begun(
-        self,
-        run_id: str,
-        versions: Mapping[str, str],
-        model: tuple[str, str],
-        policy_digest: str,
-        shard: Shard = WHOLE,
-    ) -> None:
-        """This driver sets out; ``model``: name and sha256. In the store when this returns.
+    def begun(self, event: Begun) -> None:
+        """This driver sets out; in the store when this returns.
 
         Raises:
             StoreError: nothing can be written there.
         """
-        name, sha256 = model
-        self._writer.add(
-            Begun(
-                time_s=time.time(),
-                run_id=run_id,
-                versions=dict(versions),
-                model=name,
-                model_sha256=sha256,
-                policy_digest=policy_digest,
-                shard=str(shard),
-            )
-        )
+        self._tell(event)
         self.has_begun = True
         self._writer.flush()
 
@@ -135,13 +130,18 @@ class LedgerJournal:
         self._writer.add(event)
         return self._frozen.poison.get(row.number)
 
+    def ruled(self, digest: str, policy: Policy) -> None:
+        """See ``Journal``."""
+        if not self._history.knows(digest):
+            self._tell(Ruled(time_s=time.time(), digest=digest, policy=policy))
+
     def named(self, row: int, row_key: str, work_id: str) -> None:
         """See ``Journal``."""
         self._writer.add(Named(time_s=time.time(), row=row, row_key=row_key, work_id=work_id))
 
     def lost(self, row: int, reason: str, *, counts: bool) -> None:
         """See ``Journal``."""
-        self._writer.add(Lost(time_s=time.time(), row=row, reason=reason, counts=counts))
+        self._tell(Lost(time_s=time.time(), row=row, reason=reason, counts=counts))
 
     def counted(self, n_rows: int) -> None:
         """So many rows there are, most of which may not be taken yet. Any thread may say so."""
@@ -167,3 +167,8 @@ class LedgerJournal:
     def finished(self, counts: Mapping[str, int]) -> None:
         """``videos.parquet`` is written, with so many rows by outcome."""
         self._writer.add(Finished(time_s=time.time(), counts=dict(counts)))
+
+    def _tell(self, event: Begun | Ruled | Lost) -> None:
+        """What is of the run as a whole."""
+        self._writer.add(event)
+        self._history.add(event)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Ended, RunState
 from fearrefactor.core.report import RunReport, VideoReport
+from fearrefactor.core.run_facts import RunHistory
 from fearrefactor.core.shard import WHOLE
 from fearrefactor.errors import InputError, StoreError
 from fearrefactor.pipeline.journal import LedgerJournal
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 SILENCE_S: Final = 180.0
 
 
+@dataclass(frozen=True)
+class _Past:
+    """What the events of a run come to; ``n_ends``: by row, how often it has ended."""
+
+    state: RunState
+    history: RunHistory
+    n_ends: array[int] = field(default_factory=lambda: array("H"))
+
+
 def settle(run: RunFolder, now_s: float, *, give_up: bool) -> RunReport:
     """Write the report of a run that has none, and ``_SUCCESS`` if all is done; counts of it.
 
@@ -40,28 +51,28 @@ def settle(run: RunFolder, now_s: float, *, give_up: bool) -> RunReport:
     parts = list_parts(run.store, run.ledger_prefix)
     if not parts:
         raise InputError(f"{run.uri} holds no ledger; expected a run …/runs/ID")
-    state, n_ends = _fold(run, parts)
+    past = _fold(run, parts)
+    state = past.state
     if run.is_reported:
         report = _counted(run)
     else:
         _check_over(run, state, now_s, give_up=give_up)
-        report = _write(run, parts, state, n_ends, now_s)
+        report = _write(run, parts, past, now_s)
     if state.is_exhausted and not report.outcomes["failed"]:
         run.keep_success(report.outcomes, state.begun.shard if state.begun else str(WHOLE))
     return report
 
 
-def _fold(run: RunFolder, parts: Sequence[Part]) -> tuple[RunState, array[int]]:
-    """What the events come to, and how often each row has ended."""
-    state = RunState()
-    n_ends = array("H")
+def _fold(run: RunFolder, parts: Sequence[Part]) -> _Past:
+    past = _Past(RunState(), RunHistory(run.run_id))
     for event in read_parts(run.store, parts):
-        state.add(event)
+        past.state.add(event)
+        past.history.add(event)
         if isinstance(event, Ended):
             row = event.report.row
-            n_ends.extend([0] * (row + 1 - len(n_ends)))
-            n_ends[row] += 1
-    return state, n_ends
+            past.n_ends.extend([0] * (row + 1 - len(past.n_ends)))
+            past.n_ends[row] += 1
+    return past
 
 
 def _check_over(run: RunFolder, state: RunState, now_s: float, *, give_up: bool) -> None:
@@ -79,27 +90,26 @@ def _check_over(run: RunFolder, state: RunState, now_s: float, *, give_up: bool)
         )
 
 
-def _write(
-    run: RunFolder, parts: Sequence[Part], state: RunState, n_ends: array[int], now_s: float
-) -> RunReport:
-    report = RunReport(run.run_id)
+def _write(run: RunFolder, parts: Sequence[Part], past: _Past, now_s: float) -> RunReport:
+    report, state = RunReport(run.run_id), past.state
     with scratch_folder("reconcile") as folder:
         path = folder / "videos.parquet"
         settled = []
         with ReportWriter(path) as writer:
-            for told, is_new in _reports(run, parts, state, n_ends):
+            for told, is_new in _reports(run, parts, past):
                 video = told.ended(now_s)
                 report.add(video)
                 writer.write(video.model_dump())
                 if is_new:
                     settled.append(video)
+            writer.tell(past.history.facts(report.ended_at))
         if state.is_exhausted and report.n_rows != state.n_rows:
             raise StoreError(
                 f"{run.uri}: the ledger should tell of {state.n_rows} rows and tells of "
                 f"{report.n_rows}; nothing was written"
             )
         with LedgerWriter(run.store, run.ledger_prefix, new_driver(parts)) as ledger:
-            journal = LedgerJournal(ledger, FrozenRows())
+            journal = LedgerJournal(ledger, FrozenRows(), past.history)
             for video in settled:
                 journal.ended(video)
             ledger.flush()
@@ -109,9 +119,10 @@ def _write(
 
 
 def _reports(
-    run: RunFolder, parts: Sequence[Part], state: RunState, n_ends: array[int]
+    run: RunFolder, parts: Sequence[Part], past: _Past
 ) -> Iterator[tuple[VideoReport, bool]]:
     """The last word on each row, and whether it is said only now."""
+    state, n_ends = past.state, past.n_ends
     earlier: dict[int, VideoReport] = {}
     for event in read_parts(run.store, parts):
         if isinstance(event, Ended):

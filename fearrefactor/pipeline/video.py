@@ -49,6 +49,7 @@ class VideoRun:
         self._digest = policy.digest()
         self._watch = Stopwatch()
         self._retries = Retries(row, context.journal)
+        context.journal.ruled(self._digest, policy)
         self._report: dict[str, Any] = {
             "row": row.number,
             "id": row.id,

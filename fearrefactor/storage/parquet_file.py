@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from fearrefactor.errors import DiskFullError, NotFoundError, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
     from pathlib import Path
 
 
@@ -36,10 +36,13 @@ MASK = (
 
 
 @contextlib.contextmanager
-def created(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
+def created(
+    path: Path, schema: Any, last_words: Mapping[str, str] | None = None
+) -> Iterator[Callable[[Any], None]]:
     """A function that adds a table to ``path``, which appears when the block ends well.
 
-    Each call makes row groups of its own. The same tables in the same order give the same bytes.
+    Each call makes row groups of its own. ``last_words`` is metadata that is known only then: what
+    is in it at the end. The same tables in the same order give the same bytes.
 
     Raises:
         StoreError: it cannot be written (no such folder); DiskFullError; nothing is left.
@@ -57,6 +60,8 @@ def created(path: Path, schema: Any) -> Iterator[Callable[[Any], None]]:
     try:
         yield write
         with _explained(path, "written"):
+            if last_words:
+                writer.add_key_value_metadata(last_words)
             writer.close()
             partial.replace(path)
     finally:

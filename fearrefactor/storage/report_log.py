@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+from pydantic import ValidationError
 
+from fearrefactor.core.run_facts import RunFacts
+from fearrefactor.errors import StoreError
 from fearrefactor.storage.parquet_file import created, opened
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Rows held in memory before they go to the file together.
 ROWS_PER_GROUP = 1024
+#: Under this key of the file's metadata stand the ``RunFacts``, as JSON.
+_FACTS: Final = "run"
 
 #: The fields of ``core.report.VideoReport``. ``row`` is 1-based in the manifest, ``seconds`` is
 #: wall time by stage, ``extra`` holds the manifest's further columns.
@@ -72,7 +77,8 @@ class ReportWriter:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rows: list[dict[str, Any]] = []
-        self._file = created(path, SCHEMA)
+        self._told: dict[str, str] = {}
+        self._file = created(path, SCHEMA, self._told)
 
     def __enter__(self) -> Self:
         self._write_table = self._file.__enter__()
@@ -91,6 +97,10 @@ class ReportWriter:
                 self._file.__exit__(type(failed), failed, failed.__traceback__)
                 raise
         self._file.__exit__(kind, error, trace)
+
+    def tell(self, facts: RunFacts) -> None:
+        """Say what the rows do not; before the ``with`` block ends, the last word counts."""
+        self._told[_FACTS] = facts.model_dump_json()
 
     def write(self, report: Mapping[str, Any]) -> None:
         """Add one report: a value for each field of ``SCHEMA``.
@@ -130,3 +140,27 @@ def read_reports(path: Path) -> Iterator[dict[str, Any]]:
         for batch in file.iter_batches(batch_size=ROWS_PER_GROUP):
             for row in batch.to_pylist():
                 yield {**row, **{name: dict(row[name]) for name in _MAPS}}
+
+
+def read_facts(path: Path) -> RunFacts:
+    """What the run was asked, and when.
+
+    Raises:
+        NotFoundError: there is no such file.
+        StoreError: it is damaged, is not such a file, or nothing was told of its run.
+    """
+    with opened(path, SCHEMA) as file:
+        said = (file.metadata.metadata or {}).get(_FACTS.encode())
+    if said is None:
+        raise StoreError(
+            f"{path}: its metadata lacks {_FACTS!r}; expected what the run was asked, as 'mask', "
+            "'render' and 'reconcile' write it"
+        )
+    try:
+        return RunFacts.model_validate_json(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise StoreError(
+            f"{path}: what its metadata tells of the run cannot be read: {first['msg']} at "
+            f"{first['loc']}"
+        ) from error

@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ledgers import LONG_AGO, begun, ended, named, publish, taken, write_ledger
 
-from fearrefactor.core.ledger import Alive, AllTaken, Counted, Lost, Stopped
+from fearrefactor.core.ledger import Alive, AllTaken, Counted, Lost, Ruled, Stopped
+from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.report import VideoReport
 from fearrefactor.storage.folder import FolderStore
-from fearrefactor.storage.report_log import read_reports
+from fearrefactor.storage.report_log import read_facts, read_reports
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from shell import Said, Shell
+
+POLICY = Policy.model_validate({"preset": "privacy", "rules": (Rule(classes=("dog",)),)})
 
 
 class Night:
@@ -85,12 +88,13 @@ def test_status_tells_a_run_that_goes_on_and_one_whose_driver_is_silent(night: N
 
 
 def test_every_row_of_a_dead_driver_is_done_or_failed_and_what_is_done_wins(night: Night) -> None:
-    write_ledger(
-        night.run, begun(), *(taken(row) for row in range(1, 6)), ended(1), ended(2), all_taken(5)
-    )
+    first = [begun(), Ruled(time_s=LONG_AGO, digest=POLICY.digest(), policy=POLICY)]
+    rows = [taken(row) for row in range(1, 6)]
+    write_ledger(night.run, *first, *rows, ended(1), ended(2), all_taken(5))
     key = publish(night.run, 4)
     again = [taken(1), *(taken(row) for row in (3, 4, 5)), named(3), named(4)]
-    write_ledger(night.run, begun(), *again, ended(5, "failed", "truncated"))
+    later = begun().model_copy(update={"settings": {"audit": "all"}})
+    write_ledger(night.run, later, *again, ended(5, "failed", "truncated"))
     assert (night.status()["phase"], night.status()["rows_in_flight"]) == ("silent", 3)
 
     began = datetime.now(UTC)
@@ -112,6 +116,10 @@ def test_every_row_of_a_dead_driver_is_done_or_failed_and_what_is_done_wins(nigh
     assert {ends[row] for row in (1, 2, 5)} == {datetime.fromtimestamp(LONG_AGO, UTC)}
     now = datetime.now(UTC)
     assert all(end is not None and began <= end <= now for end in (ends[3], ends[4]))
+    facts = read_facts(night.folder / "videos.parquet")
+    assert (facts.began_at, facts.drivers) == (datetime.fromtimestamp(LONG_AGO, UTC), 2)
+    assert (facts.ended_at, facts.policies) == (ends[4], {POLICY.digest(): POLICY})
+    assert facts.settings == {"audit": "all"}
     assert not (night.folder / "_SUCCESS").exists()
     told = night.status()
     assert (told["phase"], told["rows_in_flight"], told["rows_done"]) == ("finished", 0, 3)

@@ -20,6 +20,7 @@ from fearrefactor.errors import InputError
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.ledger import read_events
+from fearrefactor.storage.report_log import read_facts
 from fearrefactor.storage.run_folder import RunFolder
 from fearrefactor.storage.s3 import S3Settings
 
@@ -50,7 +51,8 @@ class Night:
             for row in (1, 2, 3):
                 if row == stops_before:
                     raise InputError("the manifest is cut off")
-                context.journal.taken(Row(row, f"film-{row}", f"{row}.mp4"))
+                if context.journal.taken(Row(row, f"film-{row}", f"{row}.mp4")) is None:
+                    context.journal.ruled(policy.digest(), policy)
                 yield ended(row).report
             context.journal.all_taken(3)
 
@@ -93,6 +95,23 @@ def test_a_run_that_stops_says_why_and_the_same_again_finishes_it(night: Night) 
     assert json.loads((night.output / night.run.success_key).read_bytes())["rows"] == 3
     with pytest.raises(InputError, match="run night is already there; choose another --run-id"):
         night()
+
+
+def test_a_run_that_went_on_tells_when_it_began_and_all_that_it_was_asked(night: Night) -> None:
+    with pytest.raises(InputError, match="cut off"):
+        night(stops_before=2)
+    first = night.state()
+    report = night()
+    facts = read_facts(night.output / night.run.report_key)
+    assert facts.began_at is not None
+    assert facts.began_at.timestamp() == pytest.approx(first.first_s, abs=1e-3)
+    assert facts.ended_at == report.ended_at
+    assert facts.ended_at is not None
+    assert facts.began_at < facts.ended_at
+    assert (facts.run_id, facts.drivers, facts.lost_processes) == ("night", 2, 0)
+    assert (facts.model, facts.model_sha256) == (CARD.name, CARD.sha256)
+    assert facts.settings["detections"] == "of an earlier run, without a model"
+    assert facts.policies == {DOGS.digest(): DOGS}
 
 
 def test_a_run_does_not_go_on_with_another_policy(night: Night) -> None:

@@ -10,6 +10,7 @@ from fake_stages import FakeStages, Film, make_context
 from fearrefactor.core.frozen import FrozenRows
 from fearrefactor.core.ledger import Ended, RunState, Taken
 from fearrefactor.core.policy import Policy, Rule
+from fearrefactor.core.run_facts import RunHistory
 from fearrefactor.errors import InputError, PolicyError, WorkerLostError
 from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import LedgerJournal
@@ -38,14 +39,15 @@ def run(folder: Path, rows: list[dict[str, object]], films: Mapping[str, Film]) 
     """The events of one driver."""
     store = FolderStore(folder)
     before = list(read_events(store, "ledger/"))
-    frozen = FrozenRows()
+    frozen, history = FrozenRows(), RunHistory("night")
     for event in before:
+        history.add(event)
         if isinstance(event, Taken):
             frozen.add(event)
         if isinstance(event, Ended):
             frozen.end(event.report)
     with LedgerWriter(store, "ledger/", new_driver(list_parts(store, "ledger/"))) as writer:
-        journal = LedgerJournal(writer, frozen)
+        journal = LedgerJournal(writer, frozen, history)
         context = replace(make_context(FakeStages(films)), journal=journal)
         raw = (RawRow(number, values) for number, values in enumerate(rows, 1))
         videos = requested(raw, policy_of, context)

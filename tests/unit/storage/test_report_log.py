@@ -8,8 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from fearrefactor.core.report import VideoReport
-from fearrefactor.errors import StoreError
-from fearrefactor.storage.report_log import ROWS_PER_GROUP, SCHEMA, ReportWriter, read_reports
+from fearrefactor.core.run_facts import RunFacts
+from fearrefactor.errors import NotFoundError, StoreError
+from fearrefactor.storage.report_log import (
+    ROWS_PER_GROUP,
+    SCHEMA,
+    ReportWriter,
+    read_facts,
+    read_reports,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +56,31 @@ def test_a_run_without_rows_leaves_a_table_without_rows(tmp_path: Path) -> None:
     with ReportWriter(tmp_path / "v.parquet"):
         pass
     assert list(read_reports(tmp_path / "v.parquet")) == []
+
+
+def test_what_a_run_was_asked_comes_back_and_the_same_gives_the_same_bytes(tmp_path: Path) -> None:
+    facts = RunFacts(run_id="näch\0t", ended_at=DONE.ended_at, settings={"audit": "all"}, drivers=2)
+    for name in ("a", "b"):
+        with ReportWriter(tmp_path / name) as writer:
+            writer.tell(RunFacts(run_id="not the last word"))
+            writer.write(DONE.model_dump())
+            writer.tell(facts)
+    assert read_facts(tmp_path / "a") == facts
+    assert len(list(read_reports(tmp_path / "a"))) == 1
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_report_that_tells_nothing_of_its_run_is_named(tmp_path: Path) -> None:
+    with ReportWriter(tmp_path / "silent.parquet"):
+        pass
+    with pytest.raises(StoreError, match=r"silent\.parquet: its metadata lacks 'run'"):
+        read_facts(tmp_path / "silent.parquet")
+    table = pq.read_table(tmp_path / "silent.parquet")
+    pq.write_table(table.replace_schema_metadata({"run": '{"drivers": 1}'}), tmp_path / "odd")
+    with pytest.raises(StoreError, match=r"odd: .* cannot be read: Field required"):
+        read_facts(tmp_path / "odd")
+    with pytest.raises(NotFoundError, match="gone"):
+        read_facts(tmp_path / "gone")
 
 
 def test_rows_go_to_the_file_in_bounded_groups(tmp_path: Path) -> None:
