@@ -62,7 +62,11 @@ def test_what_is_as_by_default_is_told_only_where_it_decides() -> None:
         ({"child": ChildSettings(max_memory_bytes=3 << 29)}, "media memory", "1.5 GiB"),
         ({"child": ChildSettings(patience=2)}, "patience", "2"),
         ({"child": ChildSettings(require_sandbox=True)}, "sandbox", "required"),
-        ({"sources_under": (locate_prefix("s3://uploads/b/"),)}, "sources under", "s3://uploads/b/"),
+        (
+            {"sources_under": (locate_prefix("s3://uploads/b/"),)},
+            "sources under",
+            "s3://uploads/b/",
+        ),
     ],
 )
 def test_an_option_that_was_given_is_told(job: dict[str, Any], name: str, text: str) -> None:
