@@ -54,8 +54,9 @@ SCHEMA = pa.schema(
         *MASK,
     ]
 )
-#: Metadata keys of every file, all strings; ``effects`` is a JSON list.
-METADATA_KEYS = ("video_id", "work_id", "n_frames", "time_base", "effects")
+#: Metadata keys of every file, all strings; ``effects`` is a JSON list, ``start_pts`` of the first
+#: frame.
+METADATA_KEYS = ("video_id", "work_id", "n_frames", "time_base", "start_pts", "effects")
 _EFFECTS = TypeAdapter(tuple[Effect, ...])
 _REGION = TypeAdapter(Region)
 
@@ -85,6 +86,7 @@ def write_plan(
         "work_id": work_id,
         "n_frames": str(plan.n_frames),
         "time_base": str(index.info.time_base),
+        "start_pts": str(int(index.pts[0])),
         "effects": json.dumps([effect.model_dump(mode="json") for effect in effects]),
     }
     schema = SCHEMA.with_metadata(said)
