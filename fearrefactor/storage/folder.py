@@ -103,6 +103,19 @@ class FolderStore:
                     sidecar.unlink(missing_ok=True)
                 temporary.unlink(missing_ok=True)
 
+    def replace(self, key: str, content: bytes, content_type: str) -> None:  # noqa: ARG002
+        """See ``ObjectStore``; what a browser makes of a file it tells by the file's name."""
+        path = self._path(key)
+        temporary = path.parent / f"{CREATING}{uuid.uuid4().hex}"
+        self._make_parent(path)
+        with _explained(path):
+            try:
+                _copy(content, temporary)
+                temporary.replace(path)
+                sync_folder(path.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """See ``ObjectStore``; does not follow linked folders, and a missing folder is empty."""
         folder = prefix.rpartition("/")[0]

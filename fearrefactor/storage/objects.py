@@ -1,7 +1,8 @@
 """What every store can do: look, read ranges, create once, list. Buckets and folders are the same.
 
 Objects are never changed: ``create`` writes a key that does not exist yet, all of it or nothing.
-What a writer that died has left on the way is ``unfinished``; nobody else ever sees it.
+What a writer that died has left on the way is ``unfinished``; nobody else ever sees it. Only a page
+for people, which can be made again from other objects at any time, is replaced.
 """
 
 from __future__ import annotations
@@ -101,6 +102,13 @@ class ObjectStore(Protocol):
 
         Raises:
             AlreadyExistsError: the object is there, written by somebody else.
+        """
+        ...
+
+    def replace(self, key: str, content: bytes, content_type: str) -> None:
+        """Write a page for people, over what is there; readers see all of the old one or the new.
+
+        ``content_type`` is what a browser is told, where the store tells it anything.
         """
         ...
 

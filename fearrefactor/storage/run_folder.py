@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fearrefactor.core.shard import WHOLE
 from fearrefactor.errors import AlreadyExistsError, NotFoundError
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from fearrefactor.storage.objects import ObjectStore
 
+#: What browsers are told of a page.
+HTML: Final = "text/html; charset=utf-8"
 _PIECE_BYTES = 1 << 22
 
 
@@ -39,6 +41,11 @@ class RunFolder:
     def ledger_prefix(self) -> str:
         """Under which parts of the ledger are."""
         return f"{self._prefix}ledger/"
+
+    @property
+    def page_key(self) -> str:
+        """Of the report as a page for people."""
+        return f"{self._prefix}report/index.html"
 
     @property
     def success_key(self) -> str:
@@ -87,6 +94,14 @@ class RunFolder:
             StoreError: it cannot be written.
         """
         self.store.create(self.report_key, path, {"run-id": self.run_id})
+
+    def keep_page(self, page: bytes) -> None:
+        """Store the report as a page (HTML in UTF-8), over an earlier one.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self.store.replace(self.page_key, page, HTML)
 
     def keep_success(self, counts: Mapping[str, int], shard: str) -> None:
         """Say that every row is done, with their number by outcome; nothing if it was said before.

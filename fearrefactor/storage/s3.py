@@ -92,6 +92,19 @@ class S3Store:
         with opened(source) as (body, size_bytes):
             write.run(body, size_bytes, self.settings.pauses_s())
 
+    def replace(self, key: str, content: bytes, content_type: str) -> None:
+        """See ``ObjectStore``; written twice it is the same, so that it is simply tried again."""
+        try:
+            self._client.ask(
+                "put_object",
+                Bucket=self.bucket,
+                Key=key,
+                Body=content,
+                ContentType=content_type,
+            )
+        except CALL_ERRORS as error:
+            raise explain(error, self.uri(key), "PutObject") from error
+
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """See ``ObjectStore``; asks for a page when the one before is used up."""
         asked = {"Bucket": self.bucket, "Prefix": prefix}

@@ -82,6 +82,41 @@ def test_a_second_create_is_refused_and_changes_nothing(store: ObjectStore) -> N
     assert store.stat("key").metadata["who"] == "first"
 
 
+def test_a_page_is_written_over_an_earlier_one(store: ObjectStore) -> None:
+    store.replace("runs/a/report/index.html", b"the first page", "text/html; charset=utf-8")
+    store.replace("runs/a/report/index.html", b"second", "text/html; charset=utf-8")
+    assert store.open("runs/a/report/index.html").read() == b"second"
+    assert [found.key for found in store.list("")] == ["runs/a/report/index.html"]
+    assert list(store.unfinished("")) == []
+
+
+def test_who_reads_a_page_that_is_replaced_never_gets_half_of_both(store: ObjectStore) -> None:
+    store.replace("page.html", b"a" * (3 * BLOCK_BYTES), "text/html")
+    reader = store.open("page.html")
+    assert reader.read(10) == b"a" * 10
+    store.replace("page.html", b"b" * (3 * BLOCK_BYTES), "text/html")
+    reader.seek(2 * BLOCK_BYTES)
+    with pytest.raises(SourceChangedError, match=r"page\.html"):
+        reader.read(10)
+
+
+def test_what_was_replaced_is_still_never_created_again(store: ObjectStore) -> None:
+    store.replace("page.html", b"page", "text/html")
+    with pytest.raises(AlreadyExistsError, match=r"page\.html"):
+        store.create("page.html", b"other", {})
+    store.delete("page.html")
+    assert list(store.list("")) == []
+
+
+def test_a_browser_is_told_that_a_page_on_s3_is_one(
+    s3_bucket: str, s3_server: S3Server, s3_settings: S3Settings
+) -> None:
+    store = open_store(f"s3://{s3_bucket}", s3_settings)
+    store.replace("page.html", b"<!doctype html>", "text/html; charset=utf-8")
+    found = s3_server.client().head_object(Bucket=s3_bucket, Key="page.html")
+    assert found["ContentType"] == "text/html; charset=utf-8"
+
+
 @pytest.mark.parametrize("n_bytes", [1000, PART_BYTES + 1000], ids=["small", "in parts"])
 def test_of_eight_racing_writers_exactly_one_wins(store: ObjectStore, n_bytes: int) -> None:
     def write(number: int) -> bool:
