@@ -35,9 +35,10 @@ from driver_runs import Clock, alone, films, grown, here, in_ledger, measure_man
 from record import record
 from stub_films import CARD, StubSteps, film
 
-from fearrefactor.cluster.packed import Packed, Packer, unpack, unpack_seen
+from fearrefactor.cluster.packed import Packed, Packer, pack_subject, unpack, unpack_seen
 from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.cluster.ray_stages import RayStages
+from fearrefactor.pipeline.log_lines import Subject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -50,10 +51,27 @@ if TYPE_CHECKING:
 #: Videos, segments of each, and how many of these are masked.
 SHAPES = ((600, 1, 0), (600, 1, 1), (10, 200, 0), (10, 200, 40))
 _N_CALLS = 3000
+_ABOUT = pack_subject(Subject())
 
 
 class StubWorker(StubSteps):
     """What ``Worker`` offers, of which nothing takes time."""
+
+    def survey(self, _about: bytes, uri: str) -> Any:  # type: ignore[override]
+        """See ``Worker``."""
+        return super().survey(uri)
+
+    def find(self, _about: bytes, *named: Any) -> Any:  # type: ignore[override]
+        """See ``Worker``."""
+        return super().find(*named)
+
+    def logged(self, _about: bytes, *named: Any) -> Any:  # type: ignore[override]
+        """See ``Worker``."""
+        return super().logged(*named)
+
+    def decide(self, _about: bytes, *seen: Any) -> Any:  # type: ignore[override]
+        """See ``Worker``."""
+        return super().decide(*seen)
 
     def node_id(self) -> str:
         """See ``Worker``."""
@@ -62,20 +80,22 @@ class StubWorker(StubSteps):
     def close(self) -> None:
         """See ``Worker``."""
 
-    def detect(self, packed: Packed) -> Any:  # type: ignore[override]
+    def detect(self, _about: bytes, packed: Packed) -> Any:  # type: ignore[override]
         """See ``Worker``."""
         return super().detect(*unpack(packed))
 
     @ray.method(num_returns=2)
-    def render(self, packed: Packed, regions: Any, wanted: Any) -> Any:  # type: ignore[override]
+    def render(self, _about: bytes, packed: Packed, regions: Any, wanted: Any) -> Any:  # type: ignore[override]
         """See ``Worker``."""
         return super().render(*unpack(packed), regions, wanted)
 
-    def audit(self, packed: Packed, rendered: Any, frames: Any) -> Any:  # type: ignore[override]
+    def audit(self, _about: bytes, packed: Packed, rendered: Any, frames: Any) -> Any:  # type: ignore[override]
         """See ``Worker``."""
         return super().audit(*unpack(packed), rendered, frames)
 
-    def finish(self, packed: bytes, rendered: Any, *, whole: bool) -> Any:  # type: ignore[override]
+    def finish(  # type: ignore[override]
+        self, _about: bytes, packed: bytes, rendered: Any, *, whole: bool
+    ) -> Any:
         """See ``Worker``."""
         return super().finish(unpack_seen(packed), rendered, whole=whole)
 
@@ -135,14 +155,14 @@ def bare_calls(actors: list[Any]) -> dict[str, Clock]:
     async def in_turn() -> None:
         async def some(actor: Any) -> None:
             for _ in range(_N_CALLS // n_actors):
-                await actor.detect.remote(packed)
+                await actor.detect.remote(_ABOUT, packed)
 
         await asyncio.gather(*map(some, actors))
 
     with clocks["in turn"].running():
         asyncio.run(in_turn())
     with clocks["at once"].running():
-        ray.get([actors[i % n_actors].detect.remote(packed) for i in range(_N_CALLS)])
+        ray.get([actors[i % n_actors].detect.remote(_ABOUT, packed) for i in range(_N_CALLS)])
     return clocks
 
 

@@ -24,6 +24,7 @@ from fearrefactor.core.scenes import SKETCH
 from fearrefactor.core.video import StreamInfo, VideoIndex, VideoInfo, cut
 from fearrefactor.pipeline.deciding import Decided
 from fearrefactor.pipeline.job import PinnedSource, Published, Survey
+from fearrefactor.pipeline.meters import NoMeters
 from fearrefactor.storage.objects import ObjectStat
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class StubStages:
         self.detect_settings = "stub"
         self.max_videos = max_videos
         self.packet_room_bytes: int | None = None
+        self.meters = NoMeters()
         self._steps = StubSteps()
 
     async def survey(self, uri: str) -> Survey:

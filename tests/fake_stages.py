@@ -18,6 +18,7 @@ from fearrefactor.core.rle import encode
 from fearrefactor.core.scenes import SKETCH
 from fearrefactor.pipeline.deciding import decided
 from fearrefactor.pipeline.job import JobSettings, Logged, PinnedSource, Published, Survey
+from fearrefactor.pipeline.meters import NoMeters
 from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.storage.objects import ObjectStat
 from fearrefactor.storage.s3 import S3Settings
@@ -69,6 +70,7 @@ class FakeStages:
         self.detect_settings = "fake"
         self.max_videos = 2
         self.packet_room_bytes: int | None = None
+        self.meters = NoMeters()
         self.calls: list[tuple[str, str]] = []
         self.finished_with: list[tuple[list[Any], bool]] = []
         self.rendered: list[int] = []

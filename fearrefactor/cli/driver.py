@@ -65,7 +65,12 @@ class Driver:
             if stages.max_videos > 1:  # a single process is busy itself, and leaves at once
                 stopping.ask(context.hands)
             videos = self.settings.videos(context)
-            await run_videos(videos, self.progress, context.hands, on_report, stopping.grace_s)
+
+            def tell(video: VideoReport) -> None:
+                context.meters.did_video(video)
+                on_report(video)
+
+            await run_videos(videos, self.progress, context.hands, tell, stopping.grace_s)
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -98,6 +103,7 @@ class Driver:
             hands,
             Admission(stages.packet_room_bytes),
             StoreClaims(self.folder, self.name, self.parts, hands),
+            stages.meters,
         )
 
     def _begin(self) -> None:

@@ -16,6 +16,7 @@ from fearrefactor.core.video import SegmentTask
 if TYPE_CHECKING:
     from fearrefactor.core.video import VideoInfo
     from fearrefactor.pipeline.job import PinnedSource, Seen
+    from fearrefactor.pipeline.log_lines import Subject
 
 #: What all segments of a video share, and the one segment.
 Packed: TypeAlias = tuple[bytes, bytes]
@@ -50,6 +51,17 @@ class Packer:
             packed = pickle.dumps((source, info), pickle.HIGHEST_PROTOCOL)
             self._videos[name] = source, info, packed
         return self._videos[name][2]
+
+
+def pack_subject(subject: Subject) -> bytes:
+    """What ``unpack_subject`` makes the same of again."""
+    return pickle.dumps(subject, pickle.HIGHEST_PROTOCOL)
+
+
+def unpack_subject(packed: bytes) -> Subject:
+    """What was packed, by the driver of this very run."""
+    subject: Subject = pickle.loads(packed)  # noqa: S301 - as Ray itself does
+    return subject
 
 
 def pack_seen(seen: Seen) -> bytes:

@@ -47,6 +47,7 @@ class ActorPool:
         self._order = itertools.count()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._n_starting = 0
+        self._n_in_flight = 0
         self._failed_starts = 0  # in a row
         self._hopeless: FearRefactorError | None = None
 
@@ -54,6 +55,21 @@ class ActorPool:
     def n_calls(self) -> int:
         """How many calls can be under way at once."""
         return self._n_actors * self._slots
+
+    @property
+    def n_workers(self) -> int:
+        """How many actors are up."""
+        return len(self._nodes)
+
+    @property
+    def n_in_flight(self) -> int:
+        """How many calls actors are at."""
+        return self._n_in_flight
+
+    @property
+    def n_waiting(self) -> int:
+        """How many calls wait for an actor."""
+        return sum(not freed.done() for _, _, freed in self._waiting)
 
     def start(self) -> None:
         """Ask for all actors."""
@@ -97,6 +113,7 @@ class ActorPool:
         self, actor: Any, node_id: str, step: Callable[[Any], Awaitable[_T]], within_s: float
     ) -> _T:
         is_away = False
+        self._n_in_flight += 1
         limit = asyncio.timeout(within_s)
         try:
             async with limit:
@@ -124,6 +141,7 @@ class ActorPool:
                 "(--patience allows more)"
             ) from error
         finally:
+            self._n_in_flight -= 1
             if not is_away:
                 self._give(actor)
 

@@ -100,7 +100,9 @@ async def start_stages(
     data = ray.put(file.path.read_bytes())
     on_gpu = runs_on_gpu(file, device, n_gpus, decode=cluster.gpu.decode)
     pictures = shown(canary, detect.long_side)
-    model = ModelShipment(file, detect, "cuda" if on_gpu else "cpu", data, pictures)
+    model = ModelShipment(
+        file, detect, "cuda" if on_gpu else "cpu", data, pictures, settings.run_id
+    )
     if on_gpu:
         gpu = cluster.gpu
         detectors = ActorPool(

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import ray
 from ray.exceptions import ObjectLostError
 
-from fearrefactor.cluster.packed import unpack, unpack_seen
+from fearrefactor.cluster.metrics import TimedSegmenter
+from fearrefactor.cluster.packed import unpack, unpack_seen, unpack_subject
 from fearrefactor.errors import InputError, MediaError, PacketsLostError
 from fearrefactor.media.device_decode import DeviceDecoder
 from fearrefactor.pipeline.deciding import Decided, decided
 from fearrefactor.pipeline.device_frames import OnDevice
+from fearrefactor.pipeline.log_lines import SUBJECT, start_logging
 from fearrefactor.pipeline.scratch import Scratch, sweep
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.vision.batcher import DynamicBatcher
@@ -50,7 +52,7 @@ class ModelShipment:
     """A model for workers that can reach neither a hub nor the driver's disk.
 
     ``data`` is the file in Ray's object store: it travels to each node once. ``shown`` is what it
-    must prove itself with.
+    must prove itself with. Metrics of it are those of the run of this name.
     """
 
     file: ModelFile
@@ -58,6 +60,7 @@ class ModelShipment:
     device: Device
     data: ray.ObjectRef[bytes]
     shown: Shown
+    run_id: str
 
     def load(self) -> Watched:
         """The model, its file written into this machine's cache if it is not there yet.
@@ -80,7 +83,7 @@ class ModelShipment:
             threads=1,
             cache=cache,
         )
-        return watch(segmenter, self.file.target, self.shown)
+        return watch(TimedSegmenter(segmenter, self.run_id), self.file.target, self.shown)
 
 
 class Worker:
@@ -99,6 +102,7 @@ class Worker:
         *,
         decode: bool = False,
     ) -> None:
+        start_logging(settings.log, settings.run_id)
         sweep()  # what a worker that was killed on this machine has left
         self._scratch = Scratch("actor", settings.scratch)
         self._segmenter = model.load() if model is not None else None
@@ -127,36 +131,39 @@ class Worker:
         """Of the node that it runs on, once it has started."""
         return str(ray.get_runtime_context().get_node_id())
 
-    def survey(self, uri: str) -> Survey:
+    def survey(self, about: bytes, uri: str) -> Survey:
         """As ``VideoWorker.survey``."""
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             return worker.survey(uri)
 
-    def find(self, row_key: str, work_ids: Sequence[str]) -> tuple[str, Published] | None:
+    def find(
+        self, about: bytes, row_key: str, work_ids: Sequence[str]
+    ) -> tuple[str, Published] | None:
         """As ``VideoWorker.find``."""
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             return worker.find(row_key, work_ids)
 
-    def logged(self, row_key: str, detect_id: str) -> Logged | None:
+    def logged(self, about: bytes, row_key: str, detect_id: str) -> Logged | None:
         """As ``VideoWorker.logged``."""
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             return worker.logged(row_key, detect_id)
 
-    def detect(self, packed: Packed) -> tuple[Detections, float]:
+    def detect(self, about: bytes, packed: Packed) -> tuple[Detections, float]:
         """As ``VideoWorker.detect``."""
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             return worker.detect(*unpack(packed))
 
     def decide(
-        self, detections: Detections, policy: Policy, card: ModelCard, canvas: Canvas
+        self, about: bytes, detections: Detections, policy: Policy, card: ModelCard, canvas: Canvas
     ) -> Decided:
         """As ``decided``: it takes a place of its own, for it is work for a core."""
-        with self._worker():
+        with self._worker(about):
             return decided(detections, policy, card, canvas)
 
     @ray.method(num_returns=2)
     def render(
         self,
+        about: bytes,
         packed: Packed,
         regions: Mapping[int, Sequence[Region]],
         wanted: NDArray[np.bool_],
@@ -166,19 +173,23 @@ class Worker:
         They are two objects, so that the driver waits for the second and never holds the first.
         """
         start = time.perf_counter()
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             packets = b"".join(worker.render(*unpack(packed), regions, wanted))
         return packets, time.perf_counter() - start
 
     def audit(
-        self, packed: Packed, rendered: Sequence[ray.ObjectRef[bytes]], frames: Sequence[int]
+        self,
+        about: bytes,
+        packed: Packed,
+        rendered: Sequence[ray.ObjectRef[bytes]],
+        frames: Sequence[int],
     ) -> tuple[Detections, float]:
         """As ``VideoWorker.audit``; ``rendered`` holds the packets of the one segment.
 
         Raises:
             PacketsLostError: they are gone.
         """
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             path = worker.hold("audited.packets", _packets(rendered))
             try:
                 return worker.audit(*unpack(packed), path, frames)
@@ -186,14 +197,14 @@ class Worker:
                 path.unlink()
 
     def finish(
-        self, packed: bytes, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
+        self, about: bytes, packed: bytes, rendered: Sequence[ray.ObjectRef[bytes]], *, whole: bool
     ) -> Published:
         """As ``VideoWorker.finish``; packets are fetched one segment at a time.
 
         Raises:
             PacketsLostError: some of them are gone.
         """
-        with self._worker() as worker:
+        with self._worker(about) as worker:
             paths: list[Path] = []
             try:
                 for number, packets in enumerate(_packets(rendered)):
@@ -204,11 +215,14 @@ class Worker:
                     path.unlink()
 
     @contextmanager
-    def _worker(self) -> Iterator[VideoWorker]:
+    def _worker(self, about: bytes) -> Iterator[VideoWorker]:
+        """One that is free; what it logs meanwhile is ``about`` the packed subject."""
         worker = self._free.get()
+        before = SUBJECT.set(unpack_subject(about))
         try:
             yield worker
         finally:
+            SUBJECT.reset(before)
             self._free.put(worker)
 
 

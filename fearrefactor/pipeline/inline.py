@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING
 
 from fearrefactor.pipeline.deciding import decided
+from fearrefactor.pipeline.meters import NoMeters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ class InlineStages:
         self.detect_settings = detect_settings
         self.max_videos = 1
         self.packet_room_bytes: int | None = None
+        self.meters = NoMeters()  # there is no exporter
         self._worker = worker
         self._numbers = itertools.count()
 

@@ -12,6 +12,7 @@ from fearrefactor.core.settings import (
     RenderSettings,
     VerifyMode,
 )
+from fearrefactor.pipeline.log_lines import LogSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,6 +43,7 @@ class JobSettings:
     how many copied frames of a result are decoded before it is published; it changes no result.
     With ``reuse_within`` above 0 frames that are nearly equal, by so many levels, to one that the
     model has looked at share its answer for a while (see ``LastLook``).
+    ``run_id`` and ``log`` change no result: by them workers log and count.
     Sources are read only from ``sources_under``, or from anywhere if that is empty. Workers keep
     their temporary files under ``scratch``, or in the temporary directory if that is None.
     """
@@ -60,6 +62,8 @@ class JobSettings:
     sources_under: tuple[Location, ...] = ()
     reuse_within: float = 0.0
     scratch: Path | None = None
+    run_id: str = ""
+    log: LogSettings = field(default_factory=LogSettings)
 
     def deciding(self, detect_settings: str) -> str:
         """All that decides, beside a source and a model, what is found: a part of ``detect_id``.

@@ -5,6 +5,7 @@ What cannot be spliced is rendered whole; what the audit still recognises is hid
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from fearrefactor.core.verdict import review_reasons
 from fearrefactor.errors import FidelityError, LeakError, MediaError, PacketsLostError
 from fearrefactor.pipeline.admission import rendered_bytes
 from fearrefactor.pipeline.audit import render_without_leaks
+from fearrefactor.pipeline.log_lines import about_segment
 from fearrefactor.pipeline.retries import all_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from fearrefactor.pipeline.retries import Retries
     from fearrefactor.pipeline.stages import RunContext
     from fearrefactor.pipeline.stopwatch import Stopwatch
+
+_log = logging.getLogger(__name__)
 
 
 class Rendering:
@@ -48,6 +52,7 @@ class Rendering:
         self._stages = context.stages
         self._admission = context.admission
         self._progress = context.progress
+        self._meters = context.meters
         self._retries = retries
         self._watch = watch
         self._report = report
@@ -141,20 +146,24 @@ class Rendering:
         rendered = index.to_render(plan.regions, whole=whole)
 
         async def one(task: SegmentTask) -> tuple[Any, Detections]:
+            about_segment(task.segment.index)
             segment, wanted = task.segment, rendered[task.segment.gops]
             regions = plan.between(segment.first_frame, segment.end_frame)
             packets, seconds = await self._retries.surviving(
                 lambda: self._stages.render(source, task, regions, wanted)
             )
             self._watch.add({"render": seconds})
-            self._progress.did_frames(int(task.gops.n_frames[wanted].sum()))
+            n_rendered = int(task.gops.n_frames[wanted].sum())
+            self._progress.did_frames(n_rendered)
+            self._meters.did_frames("render", n_rendered)
+            _log.debug("rendered %d frames in %.3f s", n_rendered, seconds)
             frames = [i for i in audited if segment.first_frame <= i < segment.end_frame]
             self._progress.add_work(len(frames))
             try:
                 return packets, await self._audit(source, task, packets, frames)
             except PacketsLostError as error:
                 self._retries.survive(error)
-            self._progress.add_work(int(task.gops.n_frames[wanted].sum()) - len(frames))
+            self._progress.add_work(n_rendered - len(frames))
             return await one(task)
 
         n_frames = sum(int(task.gops.n_frames[rendered[task.segment.gops]].sum()) for task in tasks)
@@ -178,4 +187,6 @@ class Rendering:
         self._report["n_model_frames"] += len(frames) - found.n_reused
         self._report["n_audited_frames"] += len(frames)
         self._progress.did_frames(len(frames))
+        self._meters.did_frames("audit", len(frames))
+        _log.debug("looked at %d masked frames again in %.3f s", len(frames), seconds)
         return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.manifest import Row
     from fearrefactor.pipeline.journal import Journal
+    from fearrefactor.pipeline.meters import Cause, Meters
 
 #: Deaths in one and the same step: by then it is the video's fault.
 _MAX_DEATHS: Final = 3
@@ -35,12 +36,13 @@ class Retries:
     """How often processes died over one video, and how often that was not its fault.
 
     A process that dies may have died of the video. One whose node was lost has not, nor has one
-    whose model went blind. ``journal`` is told of each.
+    whose model went blind. ``journal`` and ``meters`` are told of each.
     """
 
-    def __init__(self, row: Row, journal: Journal) -> None:
+    def __init__(self, row: Row, journal: Journal, meters: Meters) -> None:
         self._row = row
         self._journal = journal
+        self._meters = meters
         self._n_deaths = self._n_losses = 0
 
     async def surviving(self, step: Callable[[], Awaitable[_T]]) -> _T:
@@ -89,7 +91,20 @@ class Retries:
     def _tell(self, error: FearRefactorError, *, counts: bool) -> None:
         why = printable(str(error))
         self._journal.lost(self._row.number, why, counts=counts)
+        self._meters.lost(_cause(error), counts=counts)
         _log.warning("video %s: %s", printable(self._row.id), why)
+
+
+def _cause(error: FearRefactorError) -> Cause:
+    match error:
+        case NodeLostError():
+            return "node"
+        case BlindModelError():
+            return "model"
+        case PacketsLostError():
+            return "packets"
+        case _:
+            return "worker"
 
 
 async def all_of(steps: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:

@@ -10,6 +10,7 @@ from fearrefactor.pipeline.admission import Admission
 from fearrefactor.pipeline.claims import NoClaims
 from fearrefactor.pipeline.hands import Hands
 from fearrefactor.pipeline.journal import NoJournal
+from fearrefactor.pipeline.meters import NoMeters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         Survey,
     )
     from fearrefactor.pipeline.journal import Journal
+    from fearrefactor.pipeline.meters import Meters
     from fearrefactor.pipeline.progress import Progress
 
 #: The number of the row that steps are done for; of steps that wait, those of the first row are
@@ -46,10 +48,16 @@ class Stages(Protocol):
 
     What ``render`` answers is only ever handed on to ``audit`` and ``finish`` of the same stages.
     ``max_videos`` is how many may be in hand at once, so that nobody waits for the driver.
+    ``meters`` are those of the place where they are done.
     """
 
     card: ModelCard
     detect_settings: str
+
+    @property
+    def meters(self) -> Meters:
+        """Whoever counts what is done; ``NoMeters`` where nobody could ask."""
+        ...
 
     @property
     def max_videos(self) -> int:
@@ -114,3 +122,4 @@ class RunContext:
     hands: Hands = field(default_factory=lambda: Hands(1))
     admission: Admission = field(default_factory=Admission)
     claims: Claims = field(default_factory=NoClaims)
+    meters: Meters = field(default_factory=NoMeters)

@@ -17,6 +17,7 @@ from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.errors import FearRefactorError, MediaError, SourceChangedError
 from fearrefactor.pipeline.deciding import decided
 from fearrefactor.pipeline.job import Seen
+from fearrefactor.pipeline.log_lines import SUBJECT, Subject, about_segment
 from fearrefactor.pipeline.rendering import Rendering
 from fearrefactor.pipeline.retries import Retries, all_of
 from fearrefactor.pipeline.stages import TURN
@@ -47,8 +48,9 @@ class VideoRun:
         self._stages = stages = context.stages
         self._progress = context.progress
         self._digest = policy.digest()
-        self._watch = Stopwatch()
-        self._retries = Retries(row, context.journal)
+        self._meters = context.meters
+        self._watch = Stopwatch(context.meters.took)
+        self._retries = Retries(row, context.journal, context.meters)
         context.journal.ruled(self._digest, policy)
         self._report: dict[str, Any] = {
             "row": row.number,
@@ -71,6 +73,8 @@ class VideoRun:
     async def run(self) -> VideoReport:
         """The row's report; every way to fail ends in one too."""
         TURN.set(self._row.number)
+        SUBJECT.set(Subject(self._row.number, self._row.id))
+        self._meters.in_hand(+1)
         try:
             published = await self._run()
         except FearRefactorError as error:
@@ -78,6 +82,8 @@ class VideoRun:
         except Exception as error:  # noqa: BLE001 - fail closed: one row, with its reason
             _log.exception("video %s failed in a way that nobody foresaw", printable(self._row.id))
             return self._failed("internal", f"{type(error).__name__}: {error}")
+        finally:
+            self._meters.in_hand(-1)
         self._watch.add(published.seconds)
         told = self._report | published.reported()
         return VideoReport(**told, seconds=self._watch.seconds())
@@ -189,12 +195,15 @@ class VideoRun:
             self._report["notes"].append(f"nothing proves that the model saw: {unproven}")
 
         async def one(task: SegmentTask) -> Detections:
+            about_segment(task.segment.index)
             found, seconds = await self._retries.surviving(
                 lambda: self._stages.detect(source, task)
             )
             self._watch.add({"detect": seconds})
             self._report["n_model_frames"] += len(found.frames) - found.n_reused
             self._progress.did_frames(task.segment.n_frames)
+            self._meters.did_frames("detect", task.segment.n_frames)
+            _log.debug("looked at %d frames in %.3f s", task.segment.n_frames, seconds)
             return found
 
         parts = await all_of(one(task) for task in index.tasks())

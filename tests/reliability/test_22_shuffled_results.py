@@ -47,6 +47,7 @@ class ShuffledStages:
         self.detect_settings = stages.detect_settings
         self.max_videos = stages.max_videos
         self.packet_room_bytes = stages.packet_room_bytes
+        self.meters = stages.meters
         self._stages = stages
         self._chance = random.Random(22)
 

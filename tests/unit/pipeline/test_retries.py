@@ -18,6 +18,7 @@ from fearrefactor.errors import (
     WorkerLostError,
 )
 from fearrefactor.pipeline.journal import NoJournal
+from fearrefactor.pipeline.meters import NoMeters
 from fearrefactor.pipeline.retries import Retries
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Losses(NoJournal):
 def tried(steps: Sequence[Sequence[Exception]]) -> tuple[int, FearRefactorError | None, Losses]:
     """Steps in a row, each of which meets its errors first; how many were done, and the end."""
     losses = Losses()
-    retries = Retries(Row(7, "film", "film.mp4"), losses)
+    retries = Retries(Row(7, "film", "film.mp4"), losses, NoMeters())
 
     async def do() -> tuple[int, FearRefactorError | None]:
         for number, errors in enumerate(steps):
@@ -103,7 +104,7 @@ def test_whatever_is_lost_nothing_goes_on_for_ever_and_all_of_it_is_told(
 
 def test_lost_packets_are_told_and_bounded_like_lost_nodes() -> None:
     losses = Losses()
-    retries = Retries(Row(7, "film", "film.mp4"), losses)
+    retries = Retries(Row(7, "film", "film.mp4"), losses, NoMeters())
     for _ in range(19):
         retries.survive(PacketsLostError((0, 2)))
     with pytest.raises(NodeLostError, match=r"no fault of its own.*packets of 2 rendered segments"):
