@@ -17,7 +17,7 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -123,6 +123,9 @@ class Picture:
 class Browser:
     """A headless Chromium with a profile in ``folder``; ends with everything it started."""
 
+    #: What chromedriver writes down, by kind and least level.
+    logs: ClassVar[dict[str, str]] = {}
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._server = _FilmServer()
@@ -185,7 +188,11 @@ class Browser:
                 break
         flags = [*FLAGS, f"--user-data-dir={self._folder / 'profile'}"]
         asked = {"binary": CHROMIUM, "args": flags}
-        capabilities = {"goog:chromeOptions": asked, "timeouts": {"script": SCRIPT_LIMIT_S * 1000}}
+        capabilities = {
+            "goog:chromeOptions": asked,
+            "goog:loggingPrefs": self.logs,
+            "timeouts": {"script": SCRIPT_LIMIT_S * 1000},
+        }
         answer = self._ask("POST", "", {"capabilities": {"alwaysMatch": capabilities}})
         self._session = "/" + answer["sessionId"]
 
