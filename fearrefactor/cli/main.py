@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,18 @@ from fearrefactor.cli.policy import policy
 from fearrefactor.cli.reconcile import reconcile
 from fearrefactor.cli.render import render
 from fearrefactor.cli.retry import retry
+from fearrefactor.cli.review import review
+from fearrefactor.cli.sql import sql
 from fearrefactor.cli.status import status
 from fearrefactor.cli.sweep import sweep
 from fearrefactor.core.report import ExitCode
 from fearrefactor.errors import FearRefactorError, StoppedError
+from fearrefactor.pipeline.log_lines import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_log = logging.getLogger(__name__)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -47,6 +53,8 @@ _COMMANDS = (
     inspect,
     policy,
     evaluate,
+    review,
+    sql,
 )
 for command in _COMMANDS:
     cli.add_command(command)
@@ -65,17 +73,29 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     try:
         command.main(arguments, standalone_mode=False)
     except StoppedError as error:
-        click.echo(f"Stopped: {error}", err=True)
+        _say(f"Stopped: {error}")
         sys.exit(int(ExitCode.STOPPED))
     except FearRefactorError as error:
-        click.echo(f"Error: {error}", err=True)
+        _say(f"Error: {error}")
         sys.exit(int(ExitCode.NO_RUN))
     except click.ClickException as error:
         error.show()
         sys.exit(int(ExitCode.NO_RUN))
     except click.Abort:
-        click.echo("Stopped.", err=True)
+        _say("Stopped.")
         sys.exit(130)
+    except Exception:
+        if not is_json():
+            raise
+        _log.critical("Error: nobody foresaw this", exc_info=True)
+        sys.exit(int(ExitCode.NO_RUN))
+
+
+def _say(last_words: str) -> None:
+    if is_json():
+        _log.error("%s", last_words)
+    else:
+        click.echo(last_words, err=True)
 
 
 if __name__ == "__main__":
