@@ -5,21 +5,26 @@ The scanner trusts no name and no log: it opens every object of the output and l
 
 from __future__ import annotations
 
+import base64
 import collections
 import hashlib
 import io
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 import av
 import av.error
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from lamp_clips import HEIGHT, WIDTH, read_bars
 from nights import processes_of, wait_until
 from stub_model import COLOURS, lamp_bits
 
 from fearrefactor.core.codes import MAY_BE_RETRIED
+from fearrefactor.core.moments import MOST_MOMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +40,11 @@ _RED: Final = COLOURS.index("red")
 _RESULTS: Final = ("videos/", "review/")
 #: Pictures wherever they hide: in a cover, an attachment, a log.
 _STILLS: Final = re.compile(rb"\xff\xd8\xff.*?\xff\xd9|\x89PNG\r\n.*?IEND", re.DOTALL)
+#: JPEG as the page of a run holds it.
+_PAGED_STILLS: Final = re.compile(rb"\"(/9j/[A-Za-z0-9+/]+=*)\"")
 #: Parquet, and files of JSON lines: opened as what they are, elsewhere.
-_NO_FILMS: Final = (b"PAR1", b"{")
+_PARQUET: Final = b"PAR1"
+_NO_FILMS: Final = (_PARQUET, b"{")
 
 
 @dataclass(frozen=True, order=True)
@@ -89,6 +97,7 @@ def assert_results_are_whole(night: Night, reports: list[VideoReport]) -> None:
             for log in ("detections", "plan"):
                 key = prefix + told[f"{log}-key"]
                 assert _sha256(store, key) == told[f"{log}-sha256"], key
+            _assert_pictures_are_of_it(store, prefix, found)
             n_frames = len(list(_frames(_content(store, found.key))))
             assert n_frames == int(told["frames"]), found.key
     assert [work for work, n in works.items() if n > 1] == []
@@ -96,6 +105,17 @@ def assert_results_are_whole(night: Night, reports: list[VideoReport]) -> None:
         if report.outcome != "failed":
             assert results[str(report.output_key)].metadata["sha256"] == report.output_sha256
             assert report.n_frames == int(results[str(report.output_key)].metadata["frames"])
+
+
+def _assert_pictures_are_of_it(store: ObjectStore, prefix: str, result: ObjectStat) -> None:
+    """A result in which something is masked has small pictures, of this very work."""
+    name = PurePosixPath(result.key).stem
+    listed = [found.key for found in store.list(f"{prefix}thumbnails/{name}.parquet")]
+    assert len(listed) == (result.metadata["masked-frames"] != "0"), result.key
+    for key in listed:
+        rows = pq.read_table(io.BytesIO(_content(store, key)))
+        assert 0 < len(rows) <= MOST_MOMENTS, key
+        assert rows.schema.metadata[b"work_id"].decode() == result.metadata["work-id"], key
 
 
 def assert_nothing_is_left(night: Night, folder: Path | None = None) -> None:
@@ -128,7 +148,7 @@ def assert_a_rerun_does_nothing(night: Night) -> None:
 def written(night: Night) -> dict[str, tuple[str, str]]:
     """Version and attempt of every result and log."""
     store, prefix = night.store(), night.prefix
-    kept = [*_RESULTS, "plans/", "detections/", "frames/"]
+    kept = [*_RESULTS, "plans/", "detections/", "frames/", "thumbnails/"]
     listed = [found.key for place in kept for found in store.list(prefix + place)]
     stats = [store.stat(key) for key in listed]
     return {stat.key: (stat.etag, stat.metadata["attempt"]) for stat in stats}
@@ -152,8 +172,23 @@ def _leaks_in(store: ObjectStore, found: ObjectStat) -> Iterator[Leak]:
 def _pictures(content: bytes) -> Iterator[NDArray[np.uint8]]:
     if not content.startswith(_NO_FILMS):
         yield from _frames(content)
+    if content.startswith(_PARQUET):
+        yield from _kept_pictures(content)
     for still in _STILLS.findall(content):
         yield from _frames(still)
+    for still in _PAGED_STILLS.findall(content):
+        yield from _frames(base64.b64decode(still))
+
+
+def _kept_pictures(content: bytes) -> Iterator[NDArray[np.uint8]]:
+    """Those of a log, in which their bytes may be packed."""
+    try:
+        table = pq.read_table(io.BytesIO(content))
+    except pa.ArrowException:  # a try has damaged it: what is left of it is searched as it lies
+        return
+    if "jpeg" in table.column_names:
+        for jpeg in table["jpeg"].to_pylist():
+            yield from _frames(jpeg)
 
 
 def _frames(content: bytes) -> Iterator[NDArray[np.uint8]]:

@@ -21,7 +21,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """``jpeg`` shows ``moment`` of the result upright, ``width_px`` × ``height_px``."""
+    """``jpeg`` shows ``moment`` of the result upright, ``width_px`` × ``height_px``.
+
+    ``time_s`` counts from the zero of the source's clock, as in all logs.
+    """
 
     moment: Moment
     time_s: float

@@ -48,7 +48,7 @@ def review_reasons(plan: MaskPlan, policy: Policy, canvas: Canvas) -> tuple[str,
             )
     if limits.uncertain is not None:
         uncertain = np.zeros(plan.n_frames, bool)
-        uncertain[[index for index, found in plan.regions.items() if _is_uncertain(found)]] = True
+        uncertain[[index for index, found in plan.regions.items() if is_uncertain(found)]] = True
         n_uncertain = int(np.count_nonzero(uncertain))
         if n_uncertain / n_masked > limits.uncertain:
             reasons.append(
@@ -59,7 +59,7 @@ def review_reasons(plan: MaskPlan, policy: Policy, canvas: Canvas) -> tuple[str,
     return tuple(reasons)
 
 
-def _is_uncertain(regions: Sequence[Region]) -> bool:
+def is_uncertain(regions: Sequence[Region]) -> bool:
     """Whether a region rests on nothing that was seen in this frame with confidence."""
     seen = {region.track for region in regions if region.provenance == "detected"} - {-1}
     return any(region.provenance in _UNSEEN and region.track not in seen for region in regions)

@@ -16,10 +16,12 @@ import numpy as np
 
 from fearrefactor.core.gops import Gops
 from fearrefactor.core.plan import regions_as_json
+from fearrefactor.core.thumbnail import Thumbnail
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import FidelityError, MediaError
 from fearrefactor.media.child_process import ChildProcess
 from fearrefactor.media.coded import CodedPacket, CodedSegment
+from fearrefactor.media.thumbnails import LONG_SIDE_PX, MOST_BYTES
 from fearrefactor.media.verify import Verified
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 #: A result may be so many times as large as what goes into it: small packets in a TS double.
 _MUXED_IN: Final = 2
+_JPEG_MAGIC: Final = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,8 @@ class MediaChild(ChildProcess):
         """Hold a result, made by another child under ``scratch``, against source and plan.
 
         Raises:
-            FidelityError: it differs, or not every rendered frame was compared.
+            FidelityError: it differs, not every rendered frame was compared, or there is no picture
+                of each of the moments.
         """
         index, regions = expected.index, expected.regions
         head = {
@@ -225,6 +229,7 @@ class MediaChild(ChildProcess):
             "limits": limits.model_dump(),
             "whole": expected.whole,
             "mode": expected.mode,
+            "moments": [(moment.frame, moment.why) for moment in expected.moments],
         }
         masked = np.fromiter(sorted(regions), np.int64)
         arrays = (index.pts, expected.checksums, masked)
@@ -232,22 +237,44 @@ class MediaChild(ChildProcess):
         n_bytes = self._source_bytes + result.stat().st_size
         n_pixels = 2 * index.info.width_px * index.info.height_px * index.n_frames
         allowed_s = self._budget.decoding(n_bytes, n_pixels)
-        answer, _ = self._ask({"do": "verify", **head}, *buffers, allowed_s=allowed_s)
+        answer, jpegs = self._ask({"do": "verify", **head}, *buffers, allowed_s=allowed_s)
         while "segment" in answer:  # the plan of one segment after the other
             asked = index.segments[int(answer["segment"])]
             here = range(asked.first_frame, asked.end_frame)
             told = {frame: regions[frame] for frame in here if frame in regions}
             self._say({"do": "regions", "regions": regions_as_json(told)})
-            answer, _ = self._hear()
-        verified = Verified(result, str(answer["sha256"]), int(answer["n_compared"]))
+            answer, jpegs = self._hear()
+        n_compared = int(answer["n_compared"])
         rendered = index.to_render(regions, whole=expected.whole)
         n_rendered = int(index.gops.n_frames[rendered].sum())
-        if verified.n_compared < max(n_rendered, 1):
+        if n_compared < max(n_rendered, 1):
             raise FidelityError(
                 f"expected at least {max(n_rendered, 1)} frames of the result compared, the "
-                f"verifier tells of {verified.n_compared}"
+                f"verifier tells of {n_compared}"
             )
-        return verified
+        thumbnails = _thumbnails(expected, answer["pictures"], jpegs)
+        return Verified(result, str(answer["sha256"]), n_compared, thumbnails)
+
+
+def _thumbnails(
+    expected: Expected, told: Sequence[Sequence[int]], jpegs: Sequence[bytes]
+) -> tuple[Thumbnail, ...]:
+    """The pictures that were asked for, and nothing else.
+
+    Raises:
+        FidelityError: the verifier gives others, or none.
+    """
+    frames = [moment.frame for moment in expected.moments]
+    is_small = all(0 < side <= LONG_SIDE_PX for _, *sides in told for side in sides)
+    are_jpegs = all(one.startswith(_JPEG_MAGIC) and len(one) <= MOST_BYTES for one in jpegs)
+    if [frame for frame, *_ in told] != frames or not (is_small and are_jpegs):
+        raise FidelityError(
+            f"expected small pictures of the masked frames {frames}, the verifier gave others"
+        )
+    return tuple(
+        Thumbnail(moment, expected.index.time_s(moment.frame), width, height, jpeg)
+        for moment, (_, width, height), jpeg in zip(expected.moments, told, jpegs, strict=True)
+    )
 
 
 def _pixels(task: SegmentTask) -> int:

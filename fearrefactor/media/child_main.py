@@ -19,6 +19,7 @@ from fearrefactor.core.gops import Gops
 from fearrefactor.core.letterbox import Letterbox
 from fearrefactor.core.plan import regions_from_json
 from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
+from fearrefactor.core.thumbnail import Moment
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import DiskFullError, FearRefactorError, LimitError, MediaError
 from fearrefactor.media.assemble import assemble
@@ -239,10 +240,13 @@ class Child:
             checksums=np.frombuffer(buffers[2], np.uint32),
             whole=head["whole"],
             mode=head["mode"],
+            moments=tuple(Moment(*told) for told in head["moments"]),
         )
         limits = Limits.model_validate(head["limits"])
         proof = verify(self._source, Path(head["result"]), expected, limits)
-        self._say({"sha256": proof.sha256, "n_compared": proof.n_compared})
+        told = {"sha256": proof.sha256, "n_compared": proof.n_compared}
+        sizes = [(one.moment.frame, one.width_px, one.height_px) for one in proof.thumbnails]
+        self._say({**told, "pictures": sizes}, *(one.jpeg for one in proof.thumbnails))
 
     def _regions_of(self, segment: int) -> dict[int, tuple[Region, ...]]:
         """Ask the parent for its plan of one segment."""

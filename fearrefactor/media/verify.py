@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from fearrefactor.core.plan import Region
     from fearrefactor.core.settings import Limits, VerifyMode
+    from fearrefactor.core.thumbnail import Moment, Thumbnail
     from fearrefactor.core.video import VideoIndex, VideoInfo
     from fearrefactor.media.source import Source
 
@@ -50,7 +51,7 @@ class Expected:
 
     ``regions`` is the plan, by frame; ``checksums``: ``(n_frames,)`` uint32, of the frames that
     were inspected. ``whole`` says that every GOP was rendered if any was; ``mode`` how many of the
-    copied ones are decoded.
+    copied ones are decoded. ``moments`` are masked frames of which pictures are kept.
     """
 
     index: VideoIndex
@@ -58,6 +59,7 @@ class Expected:
     checksums: NDArray[np.uint32]
     whole: bool
     mode: VerifyMode = "sampled"
+    moments: tuple[Moment, ...] = ()
 
     def __post_init__(self) -> None:
         if self.checksums.shape != (self.index.n_frames,):
@@ -71,11 +73,13 @@ class Verified:
 
     ``verify`` makes them, and nothing else does: without one nothing is published. ``sha256`` is
     that of the file at ``path`` as it was read; ``n_compared`` counts the pictures looked at.
+    ``thumbnails`` were made of those pictures, each after it was found to be masked as planned.
     """
 
     path: Path
     sha256: str
     n_compared: int
+    thumbnails: tuple[Thumbnail, ...] = ()
 
 
 def verify(source: Source, result: Path, expected: Expected, limits: Limits) -> Verified:
@@ -101,12 +105,18 @@ def verify(source: Source, result: Path, expected: Expected, limits: Limits) -> 
             check_packets(source, file, index, found, rendered)
             check_tracks(source, file, found.info)
         pictures = PictureCheck(
-            index, found.tasks()[0], rendered, expected.regions, expected.checksums
+            index,
+            found.tasks()[0],
+            rendered,
+            expected.regions,
+            expected.checksums,
+            moments=expected.moments,
         )
         mode: VerifyMode = "full" if index.info.codec in REWRITTEN else expected.mode
         n_compared = pictures.run(source, file, mode)
         file.seek(0)
-        return Verified(result, hashlib.file_digest(file, "sha256").hexdigest(), n_compared)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Verified(result, sha256, n_compared, tuple(pictures.thumbnails))
 
 
 def _check_info(expected: VideoInfo, found: VideoInfo) -> None:

@@ -19,6 +19,7 @@ from fearrefactor.media.decode import checksum, segment_frames
 from fearrefactor.media.likeness import check_picture
 from fearrefactor.media.render import mask_frame
 from fearrefactor.media.stencil import reach
+from fearrefactor.media.thumbnails import thumbnail
 from fearrefactor.media.verify_effects import prove_effect
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from fearrefactor.core.gops import Gops
     from fearrefactor.core.plan import Region
     from fearrefactor.core.settings import VerifyMode
+    from fearrefactor.core.thumbnail import Moment, Thumbnail
     from fearrefactor.core.video import SegmentTask, VideoIndex, VideoInfo
     from fearrefactor.media.source import Source
     from fearrefactor.media.stencil import Rectangle
@@ -79,7 +81,8 @@ class PictureCheck:
     """The pictures of one result.
 
     ``found``: the task of all of its frames; ``rendered``: ``(n_gops,)`` bool, by GOPs of the
-    source; ``checksums``: ``(n_frames,)`` uint32, of the source's frames.
+    source; ``checksums``: ``(n_frames,)`` uint32, of the source's frames. ``thumbnails`` are of
+    those ``moments`` that were found to be masked as planned.
     """
 
     def __init__(
@@ -89,7 +92,11 @@ class PictureCheck:
         rendered: NDArray[np.bool_],
         regions: Mapping[int, Sequence[Region]],
         checksums: NDArray[np.uint32],
+        *,
+        moments: Sequence[Moment] = (),
     ) -> None:
+        self.thumbnails: list[Thumbnail] = []
+        self._moments = {moment.frame: moment for moment in moments}
         self._index = index
         self._found = found
         self._rendered = rendered
@@ -138,6 +145,9 @@ class PictureCheck:
         if frame.format.name != bare.format.name:  # an image whose codec has formats of its own
             frame = frame.reformat(format=bare.format.name, threads=1)
         check_picture(number, unmasked, planned, layers(frame))
+        if regions and number in self._moments:
+            moment, time_s = self._moments[number], self._index.time_s(number)
+            self.thumbnails.append(thumbnail(frame, self._found.info, moment, time_s))
         for region in regions:
             if region.effect.kind not in self._proven:
                 self._proven.add(region.effect.kind)

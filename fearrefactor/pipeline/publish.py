@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from fearrefactor.core.identity import plan_key, video_key
+from fearrefactor.core.identity import plan_key, thumbnails_key, video_key
 from fearrefactor.core.report import printable
 from fearrefactor.errors import AlreadyExistsError, FidelityError, NotFoundError, StoreError
 from fearrefactor.pipeline.job import Published
 from fearrefactor.pipeline.logs import Logs, sha256_of
 from fearrefactor.storage.plan_log import write_plan
+from fearrefactor.storage.thumbnail_log import write_thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,9 @@ class Output:
         return False
 
     def publish(self, seen: Seen, verified: Verified) -> Published:
-        """Upload logs and plan, then the video, all create-only: the video is the commit point.
+        """Upload logs, plan and thumbnails, then the video: that is the commit point.
+
+        All of it is create-only.
 
         Raises:
             FidelityError: the file is not the one that was verified.
@@ -72,6 +75,8 @@ class Output:
             )
         detections = seen.kept or self.logs.keep_detections(seen, result.parent)
         plan = self._keep_plan(seen, result.parent)
+        if verified.thumbnails:
+            self._keep_thumbnails(seen, verified)
         told = {
             "work-id": seen.work_id,
             "source-sha256": seen.survey.sha256,
@@ -126,6 +131,13 @@ class Output:
         )
         key = plan_key(seen.row_key, seen.work_id)
         return self.logs.keep(key, path, {"work-id": seen.work_id})
+
+    def _keep_thumbnails(self, seen: Seen, verified: Verified) -> None:
+        path = verified.path.parent / "thumbnails.parquet"
+        ids = {"video_id": seen.video_id, "work_id": seen.work_id}
+        write_thumbnails(path, verified.thumbnails, **ids)
+        key = thumbnails_key(seen.row_key, seen.work_id)
+        self.logs.keep(key, path, {"work-id": seen.work_id})
 
     def _reused(self, video: ObjectStat) -> Published | None:
         """As its writer told it; None if that is not all, or a log that it names is gone."""

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from fearrefactor.core.moments import moments
 from fearrefactor.errors import DamagedReadError, LimitError, MediaError, ModelError
 from fearrefactor.media.child import MediaChild
 from fearrefactor.media.verify import Expected
@@ -220,6 +221,7 @@ class VideoWorker:
                     checksums=seen.detections.checksum,
                     whole=whole,
                     mode=settings.verify,
+                    moments=moments(seen.plan),
                 )
                 verified = verifier.verify(result, expected, settings.limits)
             with watch.stage("publish"):

@@ -34,6 +34,7 @@ KEPT = [
         "runs/n/ledger/1.jsonl",
         "runs/n/videos.parquet",
         "scratches/x",
+        "thumbnails/a.2.parquet",
         "videos/a.2.mp4",
         "videos/claims/c.mp4",
     )

@@ -40,6 +40,7 @@ FOR_EACH_FILM = {
     "detections/film": 1,
     "frames/film": 1,
     "plans/film": 1,
+    "thumbnails/film": 1,
     "videos/film": 1,
 }
 

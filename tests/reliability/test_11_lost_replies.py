@@ -22,6 +22,7 @@ PLACES = (
     "/frames/",
     "/detections/",
     "/plans/",
+    "/thumbnails/",
     "/videos/",
     "/night/videos.parquet",
     "/night/_SUCCESS",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 from invariants import (
     Leak,
@@ -13,7 +15,10 @@ from invariants import (
     assert_nothing_is_left,
     find_leaks,
 )
+from lamp_clips import picture
 from nights import Night, films, rows_in
+
+from fearrefactor.storage.thumbnail_log import read_thumbnails, write_thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +44,30 @@ def test_an_unmasked_film_is_found_wherever_it_lies_and_its_frames_are_named(
     film = (tmp_path / "films" / "film-00001.mp4").read_bytes()
     night.store().create("plans/film.bin", film, {})
     assert find_leaks(night.store()) == [Leak("plans/film.bin", 1, frame) for frame in range(3, 9)]
+
+
+def test_a_small_picture_of_an_unmasked_frame_is_found_in_its_log(
+    night: Night, tmp_path: Path
+) -> None:
+    night.run()
+    store = night.store()
+    (key,) = [found.key for found in store.list("thumbnails/film-00000.")]
+    kept, told = read_thumbnails(store.root / key)
+    frame = picture(["red"], 4)
+    _, jpeg = cv2.imencode(".jpg", frame[:, :, ::-1])
+    spoilt = (kept[0], replace(kept[1], jpeg=jpeg.tobytes()))
+    write_thumbnails(tmp_path / "t.parquet", spoilt, **told)
+    store.create("thumbnails/t.parquet", tmp_path / "t.parquet", {})
+    assert {leak.key for leak in find_leaks(store)} == {"thumbnails/t.parquet"}
+
+
+def test_a_result_without_small_pictures_is_not_whole(night: Night) -> None:
+    night.run()
+    store = night.store()
+    (key,) = [found.key for found in store.list("thumbnails/film-00001.")]
+    store.delete(key)
+    with pytest.raises(AssertionError, match="film-00001"):
+        assert_invariants(night)
 
 
 def test_a_result_that_was_swapped_is_found_by_its_checksum(night: Night, tmp_path: Path) -> None:

@@ -9,9 +9,16 @@ import pytest
 from fake_stages import CARD, make_detections, make_index
 
 from fearrefactor.core.detections import concatenate
-from fearrefactor.core.identity import detections_key, frames_key, plan_key, video_key
+from fearrefactor.core.identity import (
+    detections_key,
+    frames_key,
+    plan_key,
+    thumbnails_key,
+    video_key,
+)
 from fearrefactor.core.plan import MaskPlan, Region
 from fearrefactor.core.policy import Effect
+from fearrefactor.core.thumbnail import Moment, Thumbnail
 from fearrefactor.errors import FidelityError, NotFoundError, StoreError
 from fearrefactor.media.verify import Verified
 from fearrefactor.pipeline.job import PinnedSource, Seen, Survey
@@ -20,6 +27,7 @@ from fearrefactor.pipeline.publish import Output
 from fearrefactor.storage.folder import FolderStore
 from fearrefactor.storage.objects import ObjectStat
 from fearrefactor.storage.plan_log import read_plan
+from fearrefactor.storage.thumbnail_log import read_thumbnails
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,6 +118,25 @@ def test_what_was_published_is_found_again_in_full(output: Output, tmp_path: Pat
     assert output.find("film", WORK_ID) is None
     published = output.publish(seen_with(), result_of(tmp_path / "work"))
     assert output.find("film", WORK_ID) == replace(published, reused=True)
+
+
+def test_small_pictures_are_kept_before_the_video_is_there(
+    output: Output, store: FolderStore, tmp_path: Path
+) -> None:
+    picture = Thumbnail(Moment(3, "first"), 0.125, 64, 48, b"\xff\xd8\xff")
+    result = replace(result_of(tmp_path / "work"), thumbnails=(picture,))
+    store.create(VIDEO_KEY, b"somebody else's", {})
+    with pytest.raises(StoreError, match="is there and is not this video"):
+        output.publish(seen_with(), result)
+    kept = store.root / PREFIX / thumbnails_key("film", WORK_ID)
+    assert read_thumbnails(kept) == ((picture,), {"video_id": "film", "work_id": WORK_ID})
+
+
+def test_where_no_picture_was_taken_none_are_kept(
+    output: Output, store: FolderStore, tmp_path: Path
+) -> None:
+    output.publish(seen_with(), result_of(tmp_path / "work"))
+    assert list(store.list(f"{PREFIX}thumbnails/")) == []
 
 
 def test_other_work_on_the_same_row_is_not_found(output: Output, tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ import io
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
+import cv2
 import numpy as np
 import pytest
 from fake_stages import Tally
@@ -16,8 +18,10 @@ from stub_model import COLOURS, LampFinder, RaisingModel, lamp_bits
 from values import frame_by_frame
 
 from fearrefactor.core.manifest import Row
+from fearrefactor.core.moments import MOST_MOMENTS
 from fearrefactor.core.policy import Policy, Rule
 from fearrefactor.core.settings import ChildSettings, CutSettings
+from fearrefactor.core.thumbnail import Moment
 from fearrefactor.errors import (
     FidelityError,
     ModelError,
@@ -32,10 +36,10 @@ from fearrefactor.pipeline.stages import RunContext
 from fearrefactor.pipeline.video import VideoRun
 from fearrefactor.pipeline.worker import VideoWorker
 from fearrefactor.storage.s3 import S3Settings
+from fearrefactor.storage.thumbnail_log import read_thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     Spoil = Callable[[EncodedPacket], EncodedPacket]
 
 LIT = range(6, 30)
+GREY = 128  # of a fill that names no colour
 FILL_RED = Policy(name="red", rules=(frame_by_frame("red", effect="fill"),))
 
 
@@ -144,11 +149,34 @@ def test_each_stage_that_was_done_has_its_seconds(worker: VideoWorker, source: P
     assert set(seconds) == stages
 
 
+def test_small_pictures_of_the_masked_film_show_its_mask_and_never_the_lamp(
+    worker: VideoWorker, source: Path, tmp_path: Path
+) -> None:
+    report = run(worker, source)
+    after = decoded(tmp_path / "out" / str(report.output_key))
+    (path,) = (tmp_path / "out" / "thumbnails").glob("*.parquet")
+    assert path.name == Path(str(report.plan_key)).name
+    pictures, told = read_thumbnails(path)
+    assert told == {"video_id": "film", "work_id": report.work_id}
+    assert pictures[0].moment == Moment(LIT[0], "first")
+    assert len(pictures) == MOST_MOMENTS
+    for one in pictures:
+        assert one.moment.frame in LIT
+        shown = cv2.imdecode(np.frombuffer(one.jpeg, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+        assert not lamp_bits(shown, COLOURS.index("red")).any()
+        assert lamp_bits(shown, COLOURS.index("green")).sum() >= 48
+        left, top = corner("red", one.moment.frame)
+        lamp = shown[top + 4 : top + 28, left + 4 : left + 28]
+        assert np.abs(lamp.astype(int) - GREY).max() < 16
+        assert np.abs(shown.astype(int) - after[one.moment.frame]).mean() < 4
+
+
 def test_a_clean_video_has_the_packets_of_its_source(
     worker: VideoWorker, source: Path, tmp_path: Path
 ) -> None:
     report = run(worker, source, Policy(rules=(Rule(classes=("blue",)),)))
     assert (report.outcome, report.n_detections) == ("clean", 72)
+    assert not (tmp_path / "out" / "thumbnails").exists()
     assert packets(tmp_path / "out" / str(report.output_key)) == packets(source)
 
 
