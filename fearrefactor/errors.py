@@ -26,6 +26,7 @@
     │   └── BlindModelError     "model_error"     its model does not see what is known to be there
     ├── PacketsLostError        "interrupted"     what was rendered went with its machine
     ├── HeadLostError           "internal"        the cluster's head: no row is to blame
+    ├── NoticeError             "internal"        nobody could be told how a run ended
     └── LeakError               "leak"            a thing that was masked is still recognised
 
 A ``code`` is what stands in ``videos.parquet``; ``docs/operations.md`` says what each one means.
@@ -192,6 +193,10 @@ class PacketsLostError(FearRefactorError):
 
 class HeadLostError(FearRefactorError):
     """The head of the cluster is gone, and with it everything but what is in the store."""
+
+
+class NoticeError(FearRefactorError):
+    """A notice that may not have arrived; the run is as it is."""
 
 
 class LeakError(FearRefactorError):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from fearrefactor.pipeline.log_lines import LogSettings, has_begun_logging, start_logging
 from fearrefactor.storage.locations import locate, open_store
 from fearrefactor.storage.s3 import S3Settings
 from fearrefactor.vision.catalog import ModelFile, cache_dir, resolve
@@ -75,7 +75,8 @@ def read_environment() -> Environment:
     os.environ.setdefault("YOLO_OFFLINE", "true")
     # Ray warns on every start about a variable that it sets itself.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not has_begun_logging():  # a run has, as it was asked to
+        start_logging(LogSettings())
     is_ray_job = "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
     return Environment(
         cache=cache_dir(os.environ),

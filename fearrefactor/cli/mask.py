@@ -15,6 +15,7 @@ from fearrefactor.cli.forecast import tell_forecast
 from fearrefactor.cli.gpu_options import gpu_options, with_gpu
 from fearrefactor.cli.limit_option import limit_option
 from fearrefactor.cli.model_options import canary_option, model_options, reuse_option
+from fearrefactor.cli.night_options import begun_night, night_options
 from fearrefactor.cli.policy_options import chosen_policy, policies_by_row, policy_options
 from fearrefactor.cli.run import is_small, new_run_id
 from fearrefactor.cli.run_settings import Detector, RunSettings
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from fearrefactor.cli.notices import Notices
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.settings import Limits, VerifyMode
     from fearrefactor.core.shard import Shard
+    from fearrefactor.notify.notice import Channel
+    from fearrefactor.pipeline.log_lines import LogFormat, LogLevel, LogSettings
 
 _SMALL_BYTES = 50_000_000
 
@@ -90,6 +94,7 @@ _SMALL_BYTES = 50_000_000
 @click.option("--run-id", metavar="NAME", help="Name of the run. [default: time and a random part]")
 @shard_option
 @dry_run_options
+@night_options
 @click.option(
     "--contact-sheet",
     is_flag=True,
@@ -109,6 +114,24 @@ def mask(**options: Any) -> None:
 
 def run_mask(
     *,
+    output: str,
+    run_id: str | None,
+    notify: tuple[Channel, ...],
+    log_format: LogFormat,
+    log_level: LogLevel,
+    **asked: Any,
+) -> int:
+    """Do what ``mask`` and ``jobs/mask_videos.py`` were asked; answers the exit code."""
+    name = run_id or new_run_id()
+    notices, log = begun_night(
+        name, output, notify=notify, log_format=log_format, log_level=log_level
+    )
+    with notices:
+        return _mask(output=output, run_id=name, notices=notices, log=log, **asked)
+
+
+def _mask(
+    *,
     sources: tuple[str, ...],
     output: str,
     model: str,
@@ -120,7 +143,7 @@ def run_mask(
     gpu_slots: int,
     gpu_decode: bool,
     ray_address: str | None,
-    run_id: str | None,
+    run_id: str,
     shard: Shard,
     audit: AuditMode | None,
     verify: VerifyMode,
@@ -135,9 +158,10 @@ def run_mask(
     price_per_node_hour: float | None,
     sample: int | None,
     contact_sheet: bool,
+    notices: Notices,
+    log: LogSettings,
     **wanted: Any,
 ) -> int:
-    """Do what ``mask`` and ``jobs/mask_videos.py`` were asked; answers the exit code."""
     dry = chosen_dry_run(nodes, price_per_node_hour, sample, dry_run=dry_run)
     environment = owned_by(read_environment(), bucket_owner)
     console = Console(stderr=False)
@@ -145,7 +169,7 @@ def run_mask(
     policy = chosen_policy(environment, **wanted)
     detector = Detector(environment.model(model), DetectSettings(), device, canary)
     settings = RunSettings(
-        run_id=run_id or new_run_id(),
+        run_id=run_id,
         videos=lambda context: requested(
             rows_of(sources, environment.s3), policies_by_row(policy, environment), context, shard
         ),
@@ -162,6 +186,7 @@ def run_mask(
             audit=audit,
             verify=chosen_verify(verify, gpu_decode=gpu_decode),
             reuse_within=reuse_within,
+            log=log,
         ),
         cluster=with_gpu(
             _cluster(sources, workers, gpu_workers, ray_address, environment),
@@ -174,7 +199,9 @@ def run_mask(
         rows = of_shard(rows_of(sources, environment.s3), shard)
         tell_forecast(rows, detector, settings, environment, console=console, wanted=dry)
         return 0
-    return run_and_tell(settings, environment, console, contact_sheet=contact_sheet)
+    return run_and_tell(
+        settings, environment, console, contact_sheet=contact_sheet, notices=notices
+    )
 
 
 def _count(sources: tuple[str, ...], environment: Environment, shard: Shard) -> int:

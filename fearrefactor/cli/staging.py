@@ -68,7 +68,7 @@ async def _on_actors(settings: RunSettings, cluster: ClusterSettings) -> AsyncIt
     from fearrefactor.cluster.scheduler import connect, disconnect, start_media, start_stages
 
     with _scratch_of_workers(cluster) as scratch:
-        job = replace(settings.job, scratch=scratch)
+        job = replace(settings.job, scratch=scratch, run_id=settings.run_id)
         connect(cluster)
         try:
             seer = settings.detector

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from fearrefactor.cli.logged_progress import LoggedProgress, log_summary
 from fearrefactor.cli.progress import ConsoleProgress
 from fearrefactor.cli.run import run
 from fearrefactor.core.report import printable
 from fearrefactor.pipeline.contact import write_contact_sheet
+from fearrefactor.pipeline.log_lines import is_json
 from fearrefactor.storage.locations import open_store
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fearrefactor.cli.environment import Environment
+    from fearrefactor.cli.notices import Notices
     from fearrefactor.cli.run_settings import RunSettings
     from fearrefactor.core.report import RunReport, VideoReport
 
@@ -27,23 +30,39 @@ _N_SHOWN = 20
 
 
 def run_and_tell(
-    settings: RunSettings, environment: Environment, console: Console, *, contact_sheet: bool
+    settings: RunSettings,
+    environment: Environment,
+    console: Console,
+    *,
+    contact_sheet: bool,
+    notices: Notices | None = None,
 ) -> int:
-    """Do a run, tell how it gets on and what it came to; answers the exit code."""
+    """Do a run, tell how it gets on and what it came to; answers the exit code.
+
+    Where the log is JSON, all is told there and nothing on ``console``.
+    """
     shown: list[VideoReport] = []
 
     def keep(video: VideoReport) -> None:
+        if notices is not None:
+            notices.keep(video)
         if len(shown) < _N_SHOWN:
             shown.append(video)
 
-    with ConsoleProgress(console) as progress:
+    with LoggedProgress() if is_json() else ConsoleProgress(console) as progress:
         report = run(settings, environment, progress, keep)
+    uri = environment.store(settings.job.output_root).uri(settings.report_key)
+    if notices is not None:
+        notices.ended(report, uri)
     sheets = {
         video.id: write_contact_sheet(video, settings.job)
         for video in shown
         if contact_sheet and video.outcome != "failed"
     }
-    _print_summary(console, settings, report, shown, sheets)
+    if is_json():
+        log_summary(report, uri)
+    else:
+        _print_summary(console, settings, report, shown, sheets)
     return int(report.exit_code)
 
 

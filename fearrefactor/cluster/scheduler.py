@@ -18,6 +18,7 @@ from fearrefactor.cluster.pool import ActorPool
 from fearrefactor.cluster.ray_stages import RayStages
 from fearrefactor.cluster.workers import ModelShipment, Worker
 from fearrefactor.errors import InputError, WorkerLostError
+from fearrefactor.pipeline.log_lines import is_json
 from fearrefactor.pipeline.shown import shown
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def connect(settings: ClusterSettings) -> None:
     Raises:
         InputError: there is no cluster at the address.
     """
+    if is_json():
+        _log_as_we_do()
     if settings.is_job:
         ray.init(log_to_driver=True)
     elif settings.address is not None:
@@ -64,6 +67,13 @@ def connect(settings: ClusterSettings) -> None:
             configure_logging=True,
             logging_level=logging.WARNING,
         )
+
+
+def _log_as_we_do() -> None:
+    """What Ray logs in this process goes through our handlers."""
+    its_own = logging.getLogger("ray")
+    its_own.handlers.clear()
+    its_own.propagate = True
 
 
 def _knock(address: str) -> None:

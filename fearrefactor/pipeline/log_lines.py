@@ -100,6 +100,11 @@ def start_logging(settings: LogSettings, run: str = "") -> None:
     logging.getLogger("fearrefactor").setLevel(settings.level.upper())
 
 
+def has_begun_logging() -> bool:
+    """Whether ``start_logging`` was called in this process."""
+    return any(isinstance(handler, _ToStderr) for handler in logging.getLogger().handlers)
+
+
 def is_json() -> bool:
     """Whether this process logs JSON lines."""
     handlers = logging.getLogger().handlers
