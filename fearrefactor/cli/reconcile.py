@@ -9,6 +9,7 @@ import click
 
 from fearrefactor.cli.environment import read_environment
 from fearrefactor.cli.past_run import past_run
+from fearrefactor.cli.run_page import made_page
 from fearrefactor.pipeline.reconcile import settle
 
 
@@ -29,16 +30,20 @@ def reconcile(run: str, *, give_up: bool, as_json: bool) -> None:
     """
     folder = past_run(run, read_environment())
     report = settle(folder, time.time(), give_up=give_up)
+    report.page = made_page(folder)
     if as_json:
         told = {
             "run": folder.uri,
             "rows": report.n_rows,
             "outcomes": dict(report.outcomes),
             "codes": dict(report.codes),
+            "page": report.page,
         }
         click.echo(json.dumps(told))
     else:
         outcomes = ", ".join(f"{n} {name}" for name, n in sorted(report.outcomes.items()))
         click.echo(f"{report.n_rows} rows: {outcomes or 'none'}")
         click.echo(f"report      {folder.store.uri(folder.report_key)}")
+        if report.page:
+            click.echo(f"page        {report.page}")
     raise SystemExit(int(report.exit_code))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from fearrefactor.cli.driver import Driver, model_of
+from fearrefactor.cli.run_page import made_page
 from fearrefactor.cli.staging import started
 from fearrefactor.cli.stopping import Stopping
 from fearrefactor.core.frozen import FrozenRows
@@ -97,6 +98,7 @@ def run(
             writer.flush()  # a report stands for a ledger that tells of every row
             folder.keep_report(path)
             journal.finished(report.outcomes)
+            report.page = made_page(folder, path)
     if not report.outcomes["failed"]:
         folder.keep_success(report.outcomes, str(settings.shard))
     return report
@@ -106,6 +108,7 @@ def _settled(folder: RunFolder) -> RunReport:
     """Of a run whose driver died between its report and ``_SUCCESS``; any other is over."""
     if not folder.is_successful:
         report = settle(folder, time.time(), give_up=False)
+        report.page = made_page(folder)
         if not report.outcomes["failed"]:
             return report
     raise InputError(f"run {folder.run_id} is already there; choose another --run-id")

@@ -103,6 +103,7 @@ def _print_summary(
         *(f"plan        {store.uri(video.plan_key)}" for video in shown if video.plan_key),
         *(f"before/after {uri}" for uri in sheets.values()),
         f"report      {store.uri(settings.report_key)}",
+        *([f"page        {report.page}"] if report.page else []),
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -93,7 +93,8 @@ class ExitCode(enum.IntEnum):
 class RunReport:
     """Counts over the rows of a run; the rows themselves are in ``videos.parquet``.
 
-    ``ended_at`` is when the last of them ended.
+    ``ended_at`` is when the last of them ended. ``page`` is where people can see it all, if there
+    is such a page.
     """
 
     def __init__(self, run_id: str) -> None:
@@ -109,6 +110,7 @@ class RunReport:
         self.n_audited_frames = 0
         self.n_leaks = 0
         self.ended_at: datetime | None = None
+        self.page: str | None = None
 
     def add(self, report: VideoReport) -> None:
         """Count one more row."""

@@ -67,6 +67,15 @@ class RunFolder:
         return self._has(self.report_key)
 
     @property
+    def has_page(self) -> bool:
+        """Whether there is a page for people.
+
+        Raises:
+            StoreError: the store does not say.
+        """
+        return self._has(self.page_key)
+
+    @property
     def is_successful(self) -> bool:
         """Whether ``_SUCCESS`` is there.
 
