@@ -192,6 +192,19 @@ def test_nothing_is_overwritten_and_nothing_written_elsewhere() -> None:
     assert not allows("s3:GetObject", "arn:aws:s3:::ANOTHER-BUCKET/film.mp4")
 
 
+def test_only_the_page_of_a_run_may_be_written_again() -> None:
+    whole = {"s3:ObjectCreationOperation": "true"}
+    under = f"{OUTPUT}/OUTPUT-PREFIX"
+    assert allows("s3:PutObject", f"{under}/runs/tonight/report/index.html", **whole)
+    once = [
+        *(place for place in places() if "/report/" not in place),
+        "thumbnails/film.0123abcd.parquet",
+        "runs/tonight/decisions.json",
+        "videos/runs/tonight/report/film.0123abcd.mp4",
+    ]
+    assert [place for place in once if allows("s3:PutObject", f"{under}/{place}", **whole)] == []
+
+
 def test_no_right_is_granted_that_nothing_needs() -> None:
     assert granted(WORKER) == set(NEEDS.values())
 
