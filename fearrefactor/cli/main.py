@@ -17,6 +17,7 @@ from fearrefactor.cli.models import models
 from fearrefactor.cli.policy import policy
 from fearrefactor.cli.reconcile import reconcile
 from fearrefactor.cli.render import render
+from fearrefactor.cli.report import report
 from fearrefactor.cli.retry import retry
 from fearrefactor.cli.review import review
 from fearrefactor.cli.sql import sql
@@ -46,6 +47,7 @@ _COMMANDS = (
     render,
     status,
     reconcile,
+    report,
     retry,
     sweep,
     manifest,

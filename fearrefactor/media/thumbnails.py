@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import cv2
 import numpy as np
 
 from fearrefactor.core.letterbox import CELL, fit
 from fearrefactor.core.thumbnail import Thumbnail
-from fearrefactor.errors import MediaError
 from fearrefactor.media.decode import shrink
+from fearrefactor.media.jpeg import as_jpeg
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 LONG_SIDE_PX: Final = 320
 #: More than any JPEG of that size has at this quality.
 MOST_BYTES: Final = 1 << 20
-_QUALITY: Final = 75
 
 
 def thumbnail(frame: VideoFrame, info: VideoInfo, moment: Moment, time_s: float) -> Thumbnail:
@@ -39,7 +37,4 @@ def thumbnail(frame: VideoFrame, info: VideoInfo, moment: Moment, time_s: float)
     pixels = np.empty((box.input_height, box.input_width, 3), np.uint8)
     shrink(frame, box, info.rotation_deg, pixels)
     picture = pixels[box.top : box.top + box.height, box.left : box.left + box.width]
-    done, jpeg = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
-        raise MediaError(f"OpenCV could not write frame {moment.frame} as a JPEG of {box.width} px")
-    return Thumbnail(moment, time_s, box.width, box.height, jpeg.tobytes())
+    return Thumbnail(moment, time_s, box.width, box.height, as_jpeg(picture))
