@@ -108,6 +108,11 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "the audit still recognises in the masked video what should be hidden; it was thrown away",
         "Use an effect that hides more, or 'on_leak: review'.",
     ),
+    "rejected": Meaning(
+        "a person has looked at the masked video and rejected it: it stays under review/ and is "
+        "not published",
+        "Mask it by another policy, or decide again.",
+    ),
     "interrupted": Meaning(
         "the driver died while it had the row in hand, and no result of it was published; "
         "reconcile says so. Or twenty of its workers were lost with their machines",

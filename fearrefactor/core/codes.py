@@ -36,6 +36,7 @@ _NEVER: Final = (
     "not_allowed",
     "not_a_video",
     "poison",
+    "rejected",
     "truncated",
     "unknown_class",
     "unknown_scheme",

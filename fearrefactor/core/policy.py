@@ -177,7 +177,7 @@ class Keep(BaseModel):
 
     @model_validator(mode="after")
     def _is_inside_something_else(self) -> Keep:
-        if both := sorted(_plain(self.classes) & _plain(self.inside)):
+        if both := sorted(plain_names(self.classes) & plain_names(self.inside)):
             raise ValueError(
                 f"expected different things in 'classes' and 'inside', got {', '.join(both)} in "
                 "both: one thing that is seen twice would keep itself"
@@ -244,10 +244,10 @@ class Policy(BaseModel):
     @classmethod
     def _keep_what_is_masked(cls, keep: tuple[Keep, ...], info: ValidationInfo) -> tuple[Keep, ...]:
         rules: tuple[Rule, ...] = info.data.get("rules", ())
-        masked = _plain(
+        masked = plain_names(
             name for rule in rules if not rule.effect.is_background for name in rule.classes
         )
-        kept = _plain(name for entry in keep for name in entry.classes)
+        kept = plain_names(name for entry in keep for name in entry.classes)
         if "rules" in info.data and not kept <= masked:
             raise ValueError(
                 f"expected classes that a rule masks ({', '.join(sorted(masked)) or 'none'}), got "
@@ -276,6 +276,6 @@ class Policy(BaseModel):
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(names: Iterable[str]) -> set[str]:
+def plain_names(names: Iterable[str]) -> set[str]:
     """Names as models compare them."""
     return {name.strip().lower() for name in names}

@@ -62,7 +62,7 @@ def parse_policy(text: str, origin: str) -> Policy:
         problems = [
             f"{origin}, line {_line(root, problem['loc'])}: "
             f"{'.'.join(map(str, problem['loc'])) or 'policy'}: {_in_words(problem)}"
-            for problem in _told_once(error)
+            for problem in told_once(error)
         ]
         raise PolicyError("\n".join(problems)) from error
 
@@ -88,7 +88,7 @@ def builtin_policy(name: str) -> Policy:
     return parse_policy(text, f"built-in policy {name}")
 
 
-def _told_once(error: ValidationError) -> list[ErrorDetails]:
+def told_once(error: ValidationError) -> list[ErrorDetails]:
     """The problems without those that only follow from one further inside."""
     problems = error.errors()
     places = [problem["loc"] for problem in problems]

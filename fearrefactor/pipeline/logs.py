@@ -20,11 +20,13 @@ from fearrefactor.pipeline.job import Kept, Logged
 from fearrefactor.pipeline.scratch import scratch_folder
 from fearrefactor.storage.detection_log import read_detections, read_model, write_detections
 from fearrefactor.storage.frame_log import read_frames, write_frames
+from fearrefactor.storage.plan_log import read_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from fearrefactor.core.model import ModelCard
+    from fearrefactor.core.plan import MaskPlan
     from fearrefactor.pipeline.job import Seen
     from fearrefactor.storage.objects import ObjectStat, ObjectStore
 
@@ -116,6 +118,22 @@ class Logs:
             except StoreError:  # of an earlier format
                 return None
 
+    def plan(self, kept: Kept) -> MaskPlan:
+        """What a result masks.
+
+        Raises:
+            NotFoundError: the log is gone.
+            StoreError: it is damaged, or cannot be read.
+        """
+        found = self.store.stat(self.prefix + kept.key)
+        with self._whole(found, kept.sha256) as path:
+            if path is None:
+                raise StoreError(
+                    f"{self.store.uri(found.key)} is damaged: its sha256 is not {kept.sha256}; "
+                    "mask the video anew"
+                )
+            return read_plan(path)[0]
+
     def _read(self, found: ObjectStat, detect_id: str) -> Logged | None:
         told = found.metadata
         try:
@@ -160,6 +178,18 @@ class Logs:
                     digest.update(piece)
                     copy.write(piece)
             yield path if digest.hexdigest() == sha256 else None
+
+
+@dataclass(frozen=True)
+class EarlierPlan:
+    """What another result of the same content masks."""
+
+    logs: Logs
+    kept: Kept
+
+    def read(self) -> MaskPlan:
+        """See ``Logs.plan``."""
+        return self.logs.plan(self.kept)
 
 
 def sha256_of(path: Path) -> str:

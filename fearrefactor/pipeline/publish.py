@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Metadata of S3 is ASCII and small, and the checksums need most of it.
 _REASON_LIMIT: Final = 400
+#: In the metadata of a result that was put beside one for review: who has looked at it.
+APPROVED_BY: Final = "approved-by"
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,16 @@ class Output:
         return Logs(self.store, self.prefix)
 
     def find(self, row_key: str, work_id: str) -> Published | None:
-        """The result of the same work, if an earlier run published it and all of it is there."""
-        # One that a person was to look at comes first: it was put there for a reason.
-        for outcome in ("review", "masked"):
-            place = video_key(row_key, work_id, ".", outcome)
-            for listed in self.store.list(self.prefix + place):
-                found = self.store.stat(listed.key)
-                if found.metadata.get("work-id") == work_id:
-                    return self._reused(found)
-        return None
+        """The result of the same work, if an earlier run published it and all of it is there.
+
+        One that a person was to look at comes first, since it was put there for a reason, unless a
+        person has looked, and approved it.
+        """
+        review = self._stat(row_key, work_id, "review")
+        masked = self._stat(row_key, work_id, "masked")
+        if review is not None and (masked is None or APPROVED_BY not in masked.metadata):
+            return self._reused(review)
+        return None if masked is None else self._reused(masked)
 
     def is_made_from(self, row_key: str, log: Kept) -> bool:
         """Whether any result of the row, by whatever policy, was made from this log."""
@@ -89,8 +92,9 @@ class Output:
             "frames": str(seen.survey.index.n_frames),
             "masked-frames": str(seen.plan.n_masked_frames),
             "detections": str(len(seen.detections)),
-            **({"reason": _in_ascii("; ".join(seen.reasons))} if seen.reasons else {}),
         }
+        if seen.reasons:
+            told["reason"] = in_ascii("; ".join(seen.reasons), _REASON_LIMIT)
         place = video_key(seen.row_key, seen.work_id, result.suffix, seen.outcome)
         key = self.prefix + place
         try:
@@ -118,6 +122,15 @@ class Output:
             reused=False,
             seconds={},
         )
+
+    def _stat(self, row_key: str, work_id: str, outcome: Outcome) -> ObjectStat | None:
+        """The result of a work in one of the two places, as far as it is there."""
+        place = video_key(row_key, work_id, ".", outcome)
+        for listed in self.store.list(self.prefix + place):
+            found = self.store.stat(listed.key)
+            if found.metadata.get("work-id") == work_id:
+                return found
+        return None
 
     def _keep_plan(self, seen: Seen, folder: Path) -> Kept:
         path = folder / "plan.parquet"
@@ -167,7 +180,7 @@ class Output:
             return None
 
 
-def _in_ascii(text: str) -> str:
-    """``text`` as metadata can hold it."""
-    line = printable(text, _REASON_LIMIT).encode("ascii", "backslashreplace").decode()
-    return line[:_REASON_LIMIT].strip()
+def in_ascii(text: str, limit: int) -> str:
+    """``text`` as metadata can hold it, in at most ``limit`` characters."""
+    line = printable(text, limit).encode("ascii", "backslashreplace").decode()
+    return line[:limit].strip()

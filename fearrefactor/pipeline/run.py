@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from fearrefactor.core.manifest import Row, default_id, parse_row
 from fearrefactor.core.repeats import SeenRows
@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from fearrefactor.storage.manifest_file import RawRow
 
 
+class RowWork(Protocol):
+    """What is to be done for one row."""
+
+    async def run(self) -> VideoReport:
+        """Do it; every way to fail ends in a report too."""
+        ...
+
+
 async def run_videos(
-    videos: Iterable[VideoRun | VideoReport],
+    videos: Iterable[RowWork | VideoReport],
     progress: Progress,
     hands: Hands,
     on_report: Callable[[VideoReport], None],
@@ -83,7 +91,7 @@ class _InHand:
         """Those that do not wait for somebody else."""
         return {task for task in self.tasks if not self._hands.is_aside(task)}
 
-    async def take(self, video: VideoRun) -> None:
+    async def take(self, video: RowWork) -> None:
         """Begin with one, and wait until there is room for another."""
         task = asyncio.create_task(self._do(video))
         task.add_done_callback(self._has_ended)
@@ -91,7 +99,7 @@ class _InHand:
         while not self._hands.has_room(len(self.tasks)) and self._hands.stopping is None:
             await self.change()
 
-    async def _do(self, video: VideoRun) -> VideoReport:
+    async def _do(self, video: RowWork) -> VideoReport:
         async with self._hands.place():
             return await video.run()
 
@@ -195,9 +203,14 @@ def rendered_again(
                 extra=told.extra,
             )
         else:
-            row = Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
+            row = row_again(told)
             yield context.journal.taken(row) or VideoRun(row, policy, context)
     context.journal.all_taken(n_rows, last_row - n_rows)  # others, if that run was of a shard
+
+
+def row_again(told: VideoReport) -> Row:
+    """The row of an earlier run's report, with the content that it had then."""
+    return Row(told.row, told.id, told.uri, extra=told.extra, sha256=told.input_sha256)
 
 
 def _row(raw: RawRow, seen: SeenRows) -> Row:

@@ -5,6 +5,7 @@ The order of things, what is retried and what fails a video stand here and nowhe
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from fearrefactor.core import identity
 from fearrefactor.core.detections import join
 from fearrefactor.core.leaks import modes_as_close
 from fearrefactor.core.report import VideoReport, printable
+from fearrefactor.core.revise import joined
 from fearrefactor.errors import FearRefactorError, MediaError, SourceChangedError
 from fearrefactor.pipeline.deciding import decided
 from fearrefactor.pipeline.job import Seen
@@ -28,21 +30,30 @@ if TYPE_CHECKING:
     from fearrefactor.core.detections import Detections
     from fearrefactor.core.leaks import AuditMode
     from fearrefactor.core.manifest import Row
+    from fearrefactor.core.plan import MaskPlan
     from fearrefactor.core.policy import Policy
     from fearrefactor.core.video import SegmentTask, VideoIndex
     from fearrefactor.pipeline.deciding import Decided
     from fearrefactor.pipeline.job import Logged, PinnedSource, Published, Survey
+    from fearrefactor.pipeline.logs import EarlierPlan
     from fearrefactor.pipeline.stages import RunContext
 
 _log = logging.getLogger(__name__)
 
 
 class VideoRun:
-    """One row on its way through the stages."""
+    """One row on its way through the stages.
 
-    def __init__(self, row: Row, policy: Policy, context: RunContext) -> None:
+    With ``earlier``, the plan of another result of the same content, all that is masked there is
+    masked here too.
+    """
+
+    def __init__(
+        self, row: Row, policy: Policy, context: RunContext, earlier: EarlierPlan | None = None
+    ) -> None:
         self._row = row
         self._policy = policy
+        self._earlier = earlier
         self._context = context
         self._settings = context.settings
         self._stages = stages = context.stages
@@ -143,7 +154,7 @@ class VideoRun:
             detect_settings=self._stages.detect_settings,
             detections=detections,
             kept=logged.kept if logged else None,
-            plan=done.plan,
+            plan=await self._with_earlier(done.plan),
             reasons=done.reasons,
             detect_id=detect,
             work_id=work,
@@ -179,6 +190,8 @@ class VideoRun:
 
     def _work_id(self, detect: str, mode: AuditMode) -> str:
         settings = f"{self._settings.render.model_dump_json()} audit {mode}"
+        if self._earlier is not None:
+            settings += f" and all of plan {self._earlier.kept.sha256}"
         return identity.work_id(detect, self._digest, settings)
 
     async def _logged(self, detect_id: str, index: VideoIndex) -> Logged | None:
@@ -221,6 +234,11 @@ class VideoRun:
             done = decided(detections, self._policy, self._stages.card, canvas)
         self._watch.add({"decide": done.seconds})
         return done
+
+    async def _with_earlier(self, plan: MaskPlan) -> MaskPlan:
+        if self._earlier is None:
+            return plan
+        return joined(plan, await asyncio.to_thread(self._earlier.read))
 
     def _failed(self, code: str, reason: str) -> VideoReport:
         return VideoReport(

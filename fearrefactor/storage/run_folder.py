@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from fearrefactor.core.shard import WHOLE
-from fearrefactor.errors import AlreadyExistsError, NotFoundError
+from fearrefactor.errors import AlreadyExistsError, InputError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,11 @@ class RunFolder:
     def report_key(self) -> str:
         """Of ``videos.parquet``."""
         return f"{self._prefix}videos.parquet"
+
+    @property
+    def decisions_key(self) -> str:
+        """Of what a person has decided, in a run that does so."""
+        return f"{self._prefix}decisions.json"
 
     @property
     def ledger_prefix(self) -> str:
@@ -111,6 +116,23 @@ class RunFolder:
             StoreError: it cannot be written.
         """
         self.store.replace(self.page_key, page, HTML)
+
+    def keep_decisions(self, content: bytes) -> None:
+        """Store the decisions of which this run is made; the same ones may be there already.
+
+        Raises:
+            InputError: it was begun with others.
+            StoreError: they cannot be written.
+        """
+        try:
+            self.store.create(self.decisions_key, content, {"run-id": self.run_id})
+        except AlreadyExistsError as error:
+            with self.store.open(self.decisions_key) as reader:
+                if reader.read(len(content) + 1) != content:
+                    raise InputError(
+                        f"run {self.run_id} was begun with other decisions; choose another "
+                        "--run-id (what is done is found again)"
+                    ) from error
 
     def keep_success(self, counts: Mapping[str, int], shard: str) -> None:
         """Say that every row is done, with their number by outcome; nothing if it was said before.
