@@ -31,6 +31,12 @@ GPS = "+48.1371+011.5754/"
 OWNER = "Anna Beispiel"
 
 
+_ORIENTATION_6 = (
+    b"\xff\xe1\x00\x22Exif\x00\x00MM\x00\x2a\x00\x00\x00\x08\x00\x01"
+    b"\x01\x12\x00\x03\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00"
+)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a film is made.
@@ -119,6 +125,11 @@ def image(kind: str, width: int = 160, height: int = 96) -> bytes:
     frame = _frame(5, width, height, context.pix_fmt)
     frame.pts = 0
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def lying(jpeg: bytes) -> bytes:
+    """A JPEG as of a telephone held upright: orientation 6, to be turned clockwise."""
+    return jpeg[:2] + _ORIENTATION_6 + jpeg[2:]
 
 
 def film(recipe: Recipe) -> bytes:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
+import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from fearrefactor.core.moments import MOST_MOMENTS
 from fearrefactor.media.stencil import cut
 from fearrefactor.storage.detection_log import read_detections
 from fearrefactor.storage.frame_log import read_frames
 from fearrefactor.storage.plan_log import read_plan
+from fearrefactor.storage.thumbnail_log import read_thumbnails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,6 +105,20 @@ def test_dog_and_person_are_masked_and_everything_else_stays_as_it_was(output: P
         changed = np.abs(before.astype(int) - after)
         assert changed[~inside].mean() < 4
         assert changed[inside].mean() > 2 * changed[~inside].mean()
+
+    kept, _ = read_thumbnails(output / str(report["plan_key"]).replace("plans/", "thumbnails/"))
+    assert [one.moment.frame for one in kept] == sorted({one.moment.frame for one in kept})
+    assert len(kept) == MOST_MOMENTS
+    shown, source = luma(result, 1), luma(CLIP, 1)
+    for one in kept:
+        picture = cv2.imdecode(np.frombuffer(one.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert picture.shape == (one.height_px, one.width_px)
+        off = [
+            np.abs(cv2.resize(film[one.moment.frame], picture.shape[::-1]) - picture.astype(int))
+            for film in (shown, source)
+        ]
+        assert off[0].mean() < 8
+        assert off[0].mean() < off[1].mean() / 2  # the result, and not the source
 
 
 def test_a_clip_with_nothing_to_mask_is_copied_packet_for_packet(output: Path) -> None:

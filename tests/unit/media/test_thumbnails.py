@@ -101,6 +101,19 @@ def test_a_still_is_a_picture_of_itself(kind: str) -> None:
     assert not is_magenta(opened(one))[:4].any()
 
 
+def test_a_photograph_that_lies_on_its_side_is_shown_upright() -> None:
+    flat = synthetic.image("mjpeg")
+    data = synthetic.lying(flat)
+    (one,) = proved(data, everywhere(index_of(data)), [0]).thumbnails
+    assert (one.width_px, one.height_px) == (96, 160)
+    assert is_magenta(opened(one))[MIDDLE][1:-1, 1:-1].all()
+    with av.open(io.BytesIO(flat)) as container:
+        source = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(np.uint8)
+    far = np.abs(cells(np.rot90(source, -1)) - cells(opened(one))).mean(2)
+    far[4:20, 8:32] = 0
+    assert far.max() < 12
+
+
 def test_a_large_frame_is_shrunk_and_a_small_one_is_not_enlarged() -> None:
     info = index_of(synthetic.plain()).info
     sizes = {(1920, 1080): (320, 180), (1080, 1920): (180, 320), (64, 48): (64, 48)}
