@@ -81,7 +81,8 @@ def _events(n_rows: int) -> Iterator[Event]:
             work = _hex(row, "work")
             yield Named(time_s=now + row / 30, row=row, row_key=name["id"], work_id=work)
         if row > 100:
-            yield Ended(time_s=now + row / 30, report=_report(row - 100))
+            ended_s = now + row / 30
+            yield Ended(time_s=ended_s, report=_report(row - 100).ended(ended_s))
     yield AllTaken(time_s=now + n_rows / 30, n_rows=n_rows)
     yield Stopped(time_s=now + n_rows / 30, reason="the benchmark needs no more")
 
