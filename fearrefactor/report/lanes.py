@@ -67,6 +67,7 @@ def timeline_of(plan: PlanColumns, duration_s: float) -> Timeline:
         return Timeline((), 0, (), {}, {}, 0.0)
     frames, times, ends = _moments(plan, duration_s)
     keys, lane = _lanes(plan)
+    names = _class_names(plan, lane, len(keys))
     runs = _runs(plan, lane, frames, times, ends)
     length = np.bincount(runs.lane, runs.end_s - runs.start_s, len(keys))
     longest = np.argsort(-length, kind="stable")[:MOST_LANES]
@@ -75,13 +76,19 @@ def timeline_of(plan: PlanColumns, duration_s: float) -> Timeline:
     scores = np.zeros(len(keys))
     np.maximum.at(scores, lane, plan.score)
     drawn = [
-        _lane(plan, keys[number], float(scores[number]), spans[number])
+        LaneContent(
+            track=int(keys[number, 0]),
+            class_name=names[number],
+            effect=effect_name(plan.effects[int(keys[number, 1])]),
+            score=float(scores[number]),
+            spans=tuple(spans[number]),
+        )
         for number in sorted(spans, key=lambda one: (spans[one][0].start_s, one))
     ]
     masked_s: dict[tuple[str, int], float] = {}
-    for number, (track, class_number, *_) in enumerate(keys.tolist()):
-        if class_number >= 0:
-            named = plan.classes[class_number], track
+    for number, name in enumerate(names):
+        if name:
+            named = name, int(keys[number, 0])
             masked_s[named] = masked_s.get(named, 0.0) + float(length[number])
     return Timeline(
         lanes=tuple(drawn),
@@ -110,14 +117,32 @@ def _moments(
 
 
 def _lanes(plan: PlanColumns) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Track, class, effect and provenance of each lane, and the lane of each row.
+    """Track, effect, provenance and class of each lane, ``(n_lanes, 4)``, and the lane of each row.
 
-    What belongs to no track has a lane for each reason; a track has one for all of them.
+    A track has one lane for all that it was taken for; what belongs to no track has one for each
+    reason and class.
     """
-    of_none = np.where(plan.track < 0, plan.provenance, -1)
-    columns = np.stack([plan.track, plan.class_number, plan.effect, of_none], axis=1)
-    keys, lane = np.unique(columns, axis=0, return_inverse=True)
+    of_none = np.where(plan.track < 0, [plan.provenance, plan.class_number], -1)
+    columns = np.stack([plan.track, plan.effect, *of_none], axis=1)
+    # As one number each: rows are sorted ten times as fast.
+    least = columns.min(axis=0)
+    radix = columns.max(axis=0) - least + 1
+    single = np.ravel_multi_index(tuple((columns - least).T), tuple(radix))
+    found, lane = np.unique(single, return_inverse=True)
+    keys = np.stack(np.unravel_index(found, tuple(radix)), axis=1) + least
     return keys, lane.reshape(-1).astype(np.int64)
+
+
+def _class_names(plan: PlanColumns, lane: NDArray[np.int64], n_lanes: int) -> list[str]:
+    """What each lane was taken for most often, first of all where it was seen with confidence."""
+    has_class = plan.class_number >= 0
+    votes = np.zeros((n_lanes, len(plan.classes) + 1))
+    weight = np.where(plan.provenance == _DETECTED, plan.n_frames + 1, 1)
+    np.add.at(votes, (lane[has_class], plan.class_number[has_class]), weight[has_class])
+    best = votes.argmax(axis=1)
+    return [
+        plan.classes[number] if votes[i, number] else "" for i, number in enumerate(best.tolist())
+    ]
 
 
 def _runs(
@@ -181,19 +206,6 @@ def _coarser(spans: Sequence[SpanContent], step_s: float) -> list[SpanContent]:
             longest.model_copy(update={"start_s": together[0].start_s, "end_s": together[-1].end_s})
         )
     return merged
-
-
-def _lane(
-    plan: PlanColumns, key: NDArray[np.int64], score: float, spans: Sequence[SpanContent]
-) -> LaneContent:
-    track, class_number, effect, _ = map(int, key)
-    return LaneContent(
-        track=track,
-        class_name=plan.classes[class_number] if class_number >= 0 else "",
-        effect=effect_name(plan.effects[effect]),
-        score=score,
-        spans=tuple(spans),
-    )
 
 
 def effect_name(effect: Effect) -> str:

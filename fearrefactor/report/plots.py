@@ -166,7 +166,8 @@ def _confidence(
             axes.axvline(limit, color="#c8452f", linewidth=1.4)
             axes.annotate(
                 f"masked from {limit:g}",
-                *((limit, 0.97), ("data", "axes fraction")),
+                xy=(limit, 0.97),
+                xycoords=("data", "axes fraction"),
                 xytext=(4, 0),
                 textcoords="offset points",
                 va="top",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 #: ``PlanColumns.provenance`` counts these.
 PROVENANCES: Final[tuple[Provenance, ...]] = get_args(Provenance)
 _COLUMNS: Final = ("frame", "time_s", "track", "class", "provenance", "score", "effect")
+_MOST_TRACKS: Final = 1 << 31
 _EFFECTS = TypeAdapter(tuple[Effect, ...])
 
 
@@ -106,6 +107,8 @@ def _check(found: PlanColumns) -> None:
         raise ValueError(f"expected ascending frames in [0, {found.n_frames})")
     if found.effect.min() < 0 or found.effect.max() >= len(found.effects):
         raise ValueError(f"expected effects below {len(found.effects)}")
+    if found.track.min() < -1 or found.track.max() >= _MOST_TRACKS:
+        raise ValueError(f"expected tracks from -1 to below {_MOST_TRACKS}")
     finite = np.isfinite(found.time_s).all() and np.isfinite(found.score).all()
     if not (finite and np.all(np.diff(found.time_s) >= 0)):
         raise ValueError("expected finite scores and ascending times")

@@ -91,9 +91,8 @@ def test_each_frame_of_a_track_shows_the_surest_of_its_reasons(rows: list[Row]) 
         for frame in range(N_FRAMES):
             reasons = [
                 PROVENANCES.index(reason)
-                for at, track, class_id, reason, _, done in rows
+                for at, track, _, reason, _, done in rows
                 if (at, track, done) == (frame, lane.track, effect)
-                and ("", "person", "dog")[class_id + 1] == lane.class_name
             ]
             shown = [
                 span.provenance
@@ -117,6 +116,14 @@ def test_a_track_is_one_lane_with_its_parts_told_apart() -> None:
             ["extended", "detected", "bridged", "detected"], pairwise(edges), strict=True
         )
     ]
+
+
+def test_a_track_is_one_lane_named_by_what_it_was_most_surely_taken_for() -> None:
+    rows: list[Row] = [(frame, 0, 0, "continued", 0.2, 0) for frame in range(6)]
+    rows += [(frame, 0, 1, "detected", 0.9, 0) for frame in range(6, 8)]
+    found = timeline_of(columns(rows), DURATION_S)
+    assert [(lane.class_name, len(lane.spans)) for lane in found.lanes] == [("dog", 2)]
+    assert found.masked_s == {("dog", 0): pytest.approx(8 * STEP_S)}
 
 
 def test_a_gap_of_one_frame_parts_two_spans_and_the_last_frame_lasts_to_the_end() -> None:
