@@ -231,5 +231,4 @@ def _rejected(video: VideoReport) -> Decision:
         id=video.id,
         output_sha256=str(video.output_sha256),
         decision="reject",
-        note=printable(f"for review: {video.reason}"),
     )

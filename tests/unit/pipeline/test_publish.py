@@ -309,6 +309,25 @@ def test_where_one_result_waits_for_a_person_no_other_is_found(
     assert output.find("film", WORK_ID) == replace(waiting, reused=True)
 
 
+@pytest.mark.parametrize("told", [{"approved-by": "Ada"}, {}])
+def test_a_copy_of_what_waits_is_found_only_if_somebody_has_approved_it(
+    output: Output, store: FolderStore, tmp_path: Path, told: dict[str, str]
+) -> None:
+    waiting = output.publish(seen_with(reasons=("why",)), result_of(tmp_path / "work"))
+    metadata = dict(store.stat(REVIEW_KEY).metadata) | {"outcome": "masked"} | told
+    for name in ("attempt", "reason"):
+        del metadata[name]
+    store.create(VIDEO_KEY, b"a masked video", metadata)
+    found = output.find("film", WORK_ID)
+    assert found is not None
+    assert (found.output_key, found.outcome) == (
+        (VIDEO_KEY, "masked") if told else (REVIEW_KEY, "review")
+    )
+    assert replace(found, output_key="", outcome="review", reason=None) == replace(
+        waiting, output_key="", reason=None, reused=True
+    )
+
+
 def test_reasons_of_any_length_fit_into_the_metadata(output: Output, tmp_path: Path) -> None:
     seen = seen_with(reasons=tuple("é" * 300 for _ in range(9)))
     reason = output.publish(seen, result_of(tmp_path / "work")).reason
