@@ -52,7 +52,8 @@ class ReportBrowser(Browser):
         return answer.get("value")
 
     def click(self, selector: str) -> None:
-        """Press the mouse on the middle of the first element like this."""
+        """Press the mouse on the middle of the first element like this, scrolled into view."""
+        self.run("$(given[0]).scrollIntoView({block: 'center', behavior: 'instant'})", selector)
         found = self._ask("POST", "/element", {"using": "css selector", "value": selector})
         self._ask("POST", f"/element/{next(iter(found.values()))}/click", {})
 
@@ -94,10 +95,14 @@ class ReportBrowser(Browser):
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
         self._command("Emulation.setDeviceMetricsOverride", metrics)
 
-    def media(self, kind: str = "screen", **features: str) -> None:
+    def media(self, kind: str = "", **features: str) -> None:
         """Pretend to a medium and to what the person prefers: ``prefers_color_scheme="dark"``."""
         named = [{"name": key.replace("_", "-"), "value": value} for key, value in features.items()]
         self._command("Emulation.setEmulatedMedia", {"media": kind, "features": named})
+
+    def before_each_page(self, script: str) -> None:
+        """Run ``script`` in every page that is opened from now on, before its own."""
+        self._command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
 
     def downloads(self, folder: Path) -> None:
         """Keep what pages offer in ``folder``."""

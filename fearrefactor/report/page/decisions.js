@@ -13,8 +13,7 @@ const drafts = (() => {
   const listeners = [];
   return {
     of(detail) {
-      const draft = all.get(detail.row);
-      return draft && draft.sha === detail.output_sha256 ? draft : {
+      return this.get(detail.row) || {
         sha: detail.output_sha256, decision: "", whole: false, places: [], classes: "",
         confidence: "", margin: "", note: "",
       };
@@ -26,9 +25,13 @@ const drafts = (() => {
       listeners.forEach((listener) => listener());
     },
     onChange(listener) { listeners.push(listener); },
-    rows() { return [...all.keys()].sort((a, b) => a - b); },
-    get(row) { return all.get(row); },
-    clear() { [...all.keys()].forEach((row) => this.keep(row, null)); },
+    rows() { return [...all.keys()].filter((row) => this.get(row)).sort((a, b) => a - b); },
+    // The draft of a row about the result that this page shows, if there is one.
+    get(row) {
+      const detail = positions.has(row) ? detailOf(row) : null;
+      const draft = all.get(row);
+      return draft && detail && draft.sha === detail.output_sha256 ? draft : undefined;
+    },
   };
 })();
 
@@ -97,8 +100,8 @@ const decisionOf = (row, draft) => {
   return { decision };
 };
 
-const decidedRows = () => drafts.rows().filter((row) =>
-  positions.has(row) && decisionOf(row, drafts.get(row)).decision);
+const decidedRows = () =>
+  drafts.rows().filter((row) => decisionOf(row, drafts.get(row)).decision);
 
 const decisionsJson = (by) => JSON.stringify({
   run_id: run.run_id,

@@ -44,6 +44,10 @@ const icon = (outcome) =>
   svg("svg", { class: "icon", viewBox: "0 0 14 14", "aria-hidden": "true", focusable: "false" },
     svg("path", { d: SHAPES[outcome] || SHAPES.clean }));
 
+// The heads of a table; a head that ends in "#" stands over numbers.
+const headsOf = (...names) => el("thead", {}, el("tr", {}, names.map((name) =>
+  el("th", { scope: "col", class: name.endsWith("#") ? "number" : null }, name.replace("#", "")))));
+
 const facts = (pairs) =>
   el("dl", { class: "facts" }, pairs
     .filter(([, value]) => value !== null && value !== undefined && value !== "")

@@ -72,5 +72,6 @@ const startHandover = () => {
   };
   bar.replaceChildren(count, button("Show them", () => filterBy({ outcome: "review" })), finish);
   drafts.onChange(paint);
+  document.addEventListener("DOMContentLoaded", paint); // then details are known
   paint();
 };

@@ -55,7 +55,7 @@ const stagesCard = () => {
   const all = stages.reduce((sum, [, seconds]) => sum + seconds, 0);
   const most = Math.max(1e-9, ...stages.map(([, seconds]) => seconds));
   const price = el("input", {
-    type: "number", id: "price", min: 0, step: "any", inputmode: "decimal", placeholder: "0.60",
+    type: "number", id: "price", min: 0, step: "any", inputmode: "decimal", placeholder: "as 0.60",
   });
   const place = el("div", {});
   const paint = () => {
@@ -79,8 +79,7 @@ const stagesCard = () => {
 const codesCard = () =>
   run.codes.length ? card("Failed or held back, by code", { class: "card wide" },
     el("div", { class: "scroll-x" }, el("table", { class: "plain" },
-      el("thead", {}, el("tr", {}, ["Code", "Videos", "Meaning", "What to do"].map((head) =>
-        el("th", { scope: "col" }, head)))),
+      headsOf("Code", "Videos#", "Meaning", "What to do"),
       el("tbody", {}, run.codes.map((code) => el("tr", {},
         el("th", { scope: "row" }, button(shown(code.code), () => filterBy({ code: code.code }),
           { class: "link", title: "Show these videos" })),
@@ -125,6 +124,6 @@ const paintOverview = () => {
   ].filter(Boolean).join(", ");
   byId("unmasked-banner").hidden = !run.has_source;
   byId("overview").replaceChildren(tiles(),
-    el("div", { class: "cards" }, ...[outcomesCard(), stagesCard(), classesCard(), codesCard(),
-      askedCard()].filter(Boolean)));
+    el("div", { class: "cards" }, el("div", { class: "stack" }, outcomesCard(), classesCard()),
+      stagesCard(), codesCard(), askedCard()));
 };

@@ -1,16 +1,15 @@
 // All about one video, in a dialog beside the table.
 
 const fileList = (detail) => el("div", { class: "scroll-x" }, el("table", { class: "plain files" },
-  el("thead", {}, el("tr", {}, ["File", "Where", "Size", "sha256"].map((head) =>
-    el("th", { scope: "col" }, head)))),
+  headsOf("File", "Where", "Size#", "sha256"),
   el("tbody", {}, detail.files.map((file) => el("tr", {},
     el("th", { scope: "row" }, file.kind),
     el("td", { class: "place-cell" }, file.href && safeLink(file.href)
       ? el("a", { href: file.href, rel: "noopener noreferrer" }, foreign(file.place))
       : foreign(file.place), " ", copyButton(file.place, `where the ${file.kind} is`)),
-    el("td", { class: "number" }, bytes(file.size_bytes)),
+    el("td", { class: "number" }, file.size_bytes === null ? "" : bytes(file.size_bytes)),
     el("td", {}, file.sha256 ? [el("code", { title: file.sha256 }, `${file.sha256.slice(0, 12)}\u2026 `),
-      copyButton(file.sha256, `the checksum of the ${file.kind}`)] : "\u2013"))))));
+      copyButton(file.sha256, `the checksum of the ${file.kind}`)] : ""))))));
 
 const why = (at) => {
   const code = table.code[at];

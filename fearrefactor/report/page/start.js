@@ -8,7 +8,7 @@ const view = videoTable((at) => openVideo(at, true), (key) => {
 
 const update = (write) => {
   const found = rows.matching(wanted);
-  view.show(found, wanted.sort, wanted.down);
+  view.show(found, wanted.sort, wanted.down, !write);
   filters.tell(found.length);
   byId("printed").textContent = found.length > PRINTED
     ? `The first ${PRINTED} of ${plural(found.length, "video")} are printed.` : "";
@@ -64,7 +64,7 @@ const follow = () => {
 const start = () => {
   paintOverview();
   const hidden = run.n_rows - table.row.length;
-  byId("videos").replaceChildren(
+  put(byId("videos"), {}, [
     el("h2", { id: "videos-title" }, "Videos"),
     hidden > 0 ? el("p", { class: "notice" }, `${number(table.row.length)} of ${number(run.n_rows)} ` +
       "videos are in this table, those for review and those that failed before others. The others " +
@@ -73,7 +73,8 @@ const start = () => {
     el("p", { class: "off-screen", id: "rows-keys" }, "Arrow keys, Page Up and Down, Home and End " +
       "move; Enter opens a video."),
     view.element,
-    el("p", { class: "printed", id: "printed" }));
+    el("p", { class: "printed", id: "printed" }),
+  ]);
   document.body.append(patterns());
   byId("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address says what is shown

@@ -121,17 +121,18 @@ const videoTable = (onOpen, onSort) => {
 
   return {
     element: scroller,
-    show(found, sort, down) {
-      const before = order[active];
+    // From the top; with `stay` where the active row is now.
+    show(found, sort, down, stay) {
+      const place = stay ? found.indexOf(order[active]) : 0;
       order = found;
-      active = Math.max(0, found.indexOf(before));
+      active = Math.max(0, place);
       scroller.setAttribute("aria-rowcount", found.length + 1);
       heads.forEach((head, place) => {
         const sorted = COLUMNS[place].key === sort;
         head.setAttribute("aria-sort", sorted ? (down ? "descending" : "ascending") : "none");
       });
       nothing.hidden = found.length > 0;
-      if (before === undefined || found[active] !== before) scroller.scrollTop = 0;
+      if (place <= 0) scroller.scrollTop = 0;
       activate(active);
     },
     activateAt(at) {

@@ -13,7 +13,7 @@ const SPAN_SHAPES = {
 };
 
 // In the document once: lanes and legends refer to it.
-const patterns = () => svg("svg", { class: "off-screen", "aria-hidden": "true", width: 0, height: 0 },
+const patterns = () => svg("svg", { id: "patterns", class: "off-screen", "aria-hidden": "true", width: 0, height: 0 },
   svg("defs", {}, Object.entries(SPAN_SHAPES).map(([kind, [, , path]]) =>
     svg("pattern", { id: `pattern-${kind}`, width: 8, height: 8, patternUnits: "userSpaceOnUse" },
       svg("rect", { class: `ground ground-${kind}`, width: 8, height: 8 }),
@@ -79,8 +79,7 @@ const spansAsTable = (detail) => {
   made.addEventListener("toggle", () => {
     if (made.children.length > 1) return;
     made.append(el("div", { class: "scroll-x" }, el("table", { class: "plain" },
-      el("thead", {}, el("tr", {}, ["Lane", "Best score", "Effect", "From", "To", "Why"].map((head) =>
-        el("th", { scope: "col" }, head)))),
+      headsOf("Lane", "Best score#", "Effect", "From#", "To#", "Why"),
       el("tbody", {}, detail.lanes.flatMap((lane) => lane.spans.map((span) => el("tr", {},
         el("th", { scope: "row" }, foreign(laneName(lane))),
         el("td", { class: "number" }, lane.score ? lane.score.toFixed(2) : "\u2013"),
