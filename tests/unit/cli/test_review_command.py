@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -325,6 +327,34 @@ def test_a_template_lists_every_video_and_rejects_all_of_them(desk: Desk) -> Non
         "no video of this run is for review"
         in desk.shell("review", "template", desk.output / "runs" / "none", "--by", "Ada").err
     )
+
+
+def test_the_commands_of_the_page_for_moderators_do_what_it_says(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "review.md").read_text("utf-8")
+    desk.run.rename(desk.run.with_name("tonight"))
+    monkeypatch.chdir(desk.folder)
+    run, path = Path("out/runs/tonight-decided"), Path("decisions.json")
+    (example,) = re.findall(r"^```json\n(.*?)^```$", page, flags=re.DOTALL | re.MULTILINE)
+    lines = re.findall(r"^fearrefactor (review .*)$", page, flags=re.MULTILINE)
+    assert [line.split()[1] for line in lines] == ["list", "template", "apply"]
+    for line in lines:
+        if path.exists():  # the template is changed as the example shows
+            decisions = json.loads(example)
+            for decision, template in zip(
+                decisions["decisions"],
+                json.loads(path.read_text("utf-8"))["decisions"],
+                strict=True,
+            ):
+                assert decision.keys() >= template.keys() - {"note"}
+                decision["output_sha256"] = template["output_sha256"]
+            path.write_text(json.dumps(decisions), "utf-8")
+        said = desk.shell(*shlex.split(line))
+        assert (said.code, said.err) == (2 if "apply" in line else 0, "")
+    found = [(told.outcome, told.code) for told in desk.reports("tonight-decided")]
+    assert found == [("masked", None), ("masked", None), ("failed", "rejected")]
+    assert (run / "decisions.json").read_bytes() == path.read_bytes()
 
 
 @pytest.fixture
