@@ -15,6 +15,7 @@ from fearrefactor.cli.manifest import manifest
 from fearrefactor.cli.mask import mask
 from fearrefactor.cli.models import models
 from fearrefactor.cli.policy import policy
+from fearrefactor.cli.preview import preview
 from fearrefactor.cli.reconcile import reconcile
 from fearrefactor.cli.render import render
 from fearrefactor.cli.report import report
@@ -53,6 +54,7 @@ _COMMANDS = (
     manifest,
     models,
     inspect,
+    preview,
     policy,
     evaluate,
     review,

@@ -9,7 +9,7 @@ import numpy as np
 from fearrefactor.core.rle import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -73,12 +73,12 @@ def _masked_area(plan: MaskPlan) -> NDArray[np.float64]:
     for index in sorted(plan.regions):
         masks = frozenset(region.mask for region in plan.regions[index])
         if masks != last:  # masks of fixed places are the same in every frame
-            last, share = masks, _union_share(masks)
+            last, share = masks, union_share(masks)
         area[index] = share
     return area
 
 
-def _union_share(masks: frozenset[Mask]) -> float:
+def union_share(masks: Collection[Mask]) -> float:
     """The share of the picture in any of the masks, on a grid as fine as the finest of them."""
     largest = max(mask.area() / (mask.height * mask.width) for mask in masks)
     if len(masks) == 1 or largest == 1:

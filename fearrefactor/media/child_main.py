@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import mmap
-from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,23 +21,24 @@ from fearrefactor.core.settings import CutSettings, Limits, RenderSettings
 from fearrefactor.core.thumbnail import Moment
 from fearrefactor.core.video import Segment, SegmentTask, VideoIndex, VideoInfo
 from fearrefactor.errors import DiskFullError, FearRefactorError, LimitError, MediaError
+from fearrefactor.media.asked_regions import AskedRegions
 from fearrefactor.media.assemble import assemble
 from fearrefactor.media.coded import coded_segment
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
 from fearrefactor.media.ffmpeg_version import check_ffmpeg
+from fearrefactor.media.glimpse import glimpsed
 from fearrefactor.media.index import index_source
-from fearrefactor.media.render import as_written, render_segment
+from fearrefactor.media.render import as_written, mask_frame, render_segment
 from fearrefactor.media.rendered import rendered_frames
 from fearrefactor.media.splice import Splice
 from fearrefactor.media.verify import Expected, verify
 from fearrefactor.media.wire import Message, receive, send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from av.video.frame import VideoFrame
-    from numpy.typing import NDArray
 
     from fearrefactor.core.plan import Region
     from fearrefactor.media.sandbox import Start
@@ -47,38 +47,6 @@ _PIECE_BYTES = 4 << 20
 #: Small enough that the first frames are decoded while the rest of a segment is read.
 _CODED_PIECE_BYTES = 1 << 18
 _CROWDED = 0.75
-
-
-class AskedRegions(Mapping[int, "tuple[Region, ...]"]):
-    """A plan of which one segment at a time is here: those of a long video would fill the memory.
-
-    ``masked``: ``(n,)`` int64, the frames that have regions, ascending; ``ask`` gives a segment's.
-    """
-
-    def __init__(
-        self,
-        index: VideoIndex,
-        masked: NDArray[np.int64],
-        ask: Callable[[int], dict[int, tuple[Region, ...]]],
-    ) -> None:
-        self._starts = np.array([segment.first_frame for segment in index.segments])
-        self._masked = masked
-        self._ask = ask
-        self._segment = -1
-        self._here: dict[int, tuple[Region, ...]] = {}
-
-    def __getitem__(self, frame: int) -> tuple[Region, ...]:
-        segment = int(np.searchsorted(self._starts, frame, side="right")) - 1
-        if segment != self._segment:
-            self._here = self._ask(segment)
-            self._segment = segment
-        return self._here[frame]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._masked.tolist())
-
-    def __len__(self) -> int:
-        return len(self._masked)
 
 
 class Child:
@@ -94,6 +62,7 @@ class Child:
             "start": self._start,
             "index": self._index,
             "frames": self._frames,
+            "glimpse": self._glimpse,
             "coded": self._coded,
             "rendered_frames": self._rendered_frames,
             "render": self._render,
@@ -142,6 +111,16 @@ class Child:
     def _frames(self, head: Message, buffers: list[bytes]) -> None:
         task = _task(head, buffers)
         self._hand_out(segment_frames(self._source, task), task.info.rotation_deg, head)
+
+    def _glimpse(self, head: Message, buffers: list[bytes]) -> None:
+        task = _task(head, buffers)
+        frames = glimpsed(self._source, task, np.frombuffer(buffers[2], np.int64).tolist())
+        if head["regions"] is None:
+            self._hand_out(frames, task.info.rotation_deg, head)
+            return
+        plan = regions_from_json(head["regions"])
+        masked = ((i, mask_frame(frame, plan.get(i, ()), task.info)) for i, frame in frames)
+        self._hand_out(masked, as_written(task.info).rotation_deg, head)
 
     def _coded(self, head: Message, buffers: list[bytes]) -> None:
         """Hand out packets, and decode nothing."""
