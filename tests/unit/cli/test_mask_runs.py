@@ -16,7 +16,7 @@ from ledgers import begun, taken, write_ledger
 
 from fearrefactor.core.report import VideoReport
 from fearrefactor.storage.folder import FolderStore
-from fearrefactor.storage.report_log import read_reports
+from fearrefactor.storage.report_log import read_facts, read_reports
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -198,6 +198,12 @@ def test_a_manifest_and_a_folder_are_done_by_a_ray_of_our_own(
         (10, "clean", None),
     ]
     assert [r.policy for r in reports[:3]] == ["from-options", "dogs", "people"]
+    facts = read_facts(runs.parquet("night"))
+    named = {digest: policy.name for digest, policy in facts.policies.items()}
+    assert named == {str(r.policy_digest): r.policy for r in reports if r.policy_digest}
+    assert all(policy.digest() == digest for digest, policy in facts.policies.items())
+    assert (facts.settings["workers"], facts.drivers) == ("1", 1)
+    assert facts.ended_at == max(r.ended_at for r in reports if r.ended_at is not None)
     assert [r.extra for r in reports[:4]] == [
         {"shift": "night"},
         {},
