@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from fearrefactor.core.report import Outcome
     from fearrefactor.core.thumbnail import Why
 
-#: The smallest JPEG: one grey pixel.
-GREY = (
+#: The smallest JPEG: one black pixel.
+DOT = (
     "/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////"
     "////////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAA"
     "AAAAAAAAAAD/2gAIAQEAAD8AN//Z"
@@ -45,7 +45,7 @@ WHYS: tuple[Why, ...] = ("first", "most", "unsure", "audit", "typical")
 def content(
     n_rows: int,
     n_detailed: int,
-    jpegs: Sequence[tuple[str, int, int]] = ((GREY, 1, 1),),
+    jpegs: Sequence[tuple[str, int, int]] = ((DOT, 1, 1),),
     *,
     seed: int = 0,
     names: Sequence[str] = (),

@@ -95,6 +95,17 @@ def test_the_page_shows_what_happened_and_asks_nobody(browser: ReportBrowser, pa
     assert browser.run(COUNT) == "400 videos"
 
 
+def test_a_price_per_hour_makes_the_cost_of_each_stage(browser: ReportBrowser, page: Path) -> None:
+    browser.open(page)
+    browser.click("#price")
+    browser.type("0.60")
+    hours = [seconds / 3600 for seconds in content(N_ROWS, 40).run.seconds.values()]
+    costs = browser.run("return all('.stages .bars td:last-child').map(one => one.textContent)")
+    assert costs == [f"{0.6 * one:.2f}" for one in sorted(hours, reverse=True)]
+    assert f"{0.6 * sum(hours):.2f} at this price" in browser.run("return $('.stages').innerText")
+    browser.run("localStorage.clear()")
+
+
 def test_a_page_that_tries_to_reach_out_is_stopped_by_its_own_policy(
     opened: ReportBrowser, page: Path, folder: Path
 ) -> None:
@@ -214,6 +225,9 @@ def test_a_link_opens_its_video_with_lanes_pictures_and_files(
     browser.click("#video summary")
     listed = "return all('.spans tbody tr').map(one => one.children[5].textContent)"
     assert browser.run(listed) == [kind for _, kind in spans]
+    apart = "return all('.thumbnail').map(one => one.getBoundingClientRect())"
+    apart += ".every((one, at, boxes) => !at || one.left >= boxes[at - 1].right)"
+    assert browser.run(apart)
     loaded = "return all('.thumbnail img').map(one => one.naturalWidth)"
     assert browser.run(loaded) == [1] * len(detail.pictures)
     assert browser.run("return $('.files a').getAttribute('href')") == detail.files[1].href

@@ -9,7 +9,8 @@ const DECISIONS = {
 // Drafts by row. One about another result than this page shows is not taken up again.
 const drafts = (() => {
   const all = new Map();
-  for (const [row, draft] of store.read("drafts") || []) all.set(row, draft);
+  const before = store.read("drafts");
+  for (const [row, draft] of Array.isArray(before) ? before : []) all.set(row, draft);
   const listeners = [];
   return {
     of(detail) {

@@ -71,7 +71,7 @@ const stagesCard = () => {
   price.value = store.read("price") || "";
   price.addEventListener("input", () => { store.write("price", price.value); paint(); });
   paint();
-  return card("Time and cost by stage", {},
+  return card("Time and cost by stage", { class: "card stages" },
     el("p", { class: "field" }, el("label", { for: "price" }, "Price of a worker-hour"), price),
     place);
 };

@@ -77,7 +77,9 @@ const videoPanel = (step, nextForReview, open, onClose) => {
   const dialog = byId("video");
   dialog.addEventListener("close", onClose);
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  let current = null;
   const show = (at) => {
+    current = at;
     const detail = detailOf(table.row[at]);
     const next = nextForReview(at);
     const body = detail === undefined ? [el("p", { class: "notice" }, "Still being read\u2026")]
@@ -96,8 +98,9 @@ const videoPanel = (step, nextForReview, open, onClose) => {
     dialog.querySelector(".dialog-body").scrollTop = 0;
     byId("video-title").focus();
     if (detail === undefined) {
-      document.addEventListener("DOMContentLoaded", () => { if (dialog.open) open(at); },
-        { once: true });
+      document.addEventListener("DOMContentLoaded", () => {
+        if (dialog.open && current === at) open(at);
+      }, { once: true });
     }
   };
   return { show, close: () => { if (dialog.open) dialog.close(); } };

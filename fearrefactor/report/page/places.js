@@ -1,5 +1,8 @@
 // Places and times that are masked as well: typed as numbers, or drawn on a picture.
 
+// Thousandths, away from what is to be masked: rounding uncovers nothing.
+const outward = (value, way) => String(Math[way](value * 1000) / 1000);
+
 const placeName = (at) => `Place ${at + 1}`;
 
 const numberField = (name, value, onChange, given) => {
@@ -65,7 +68,7 @@ const drawingSurface = (detail, places, added) => {
   });
   const end = (keep) => () => {
     if (keep && drawn && drawn[2] - drawn[0] > 0.005 && drawn[3] - drawn[1] > 0.005) {
-      added(drawn.map((edge) => edge.toFixed(3)));
+      added(drawn.map((edge, side) => outward(edge, side < 2 ? "floor" : "ceil")));
     }
     [from, drawn] = [null, null];
     paint();
@@ -94,7 +97,7 @@ const placesEditor = (draft, detail, changed) => {
     })));
   const stretches = detail.unsure.slice(0, 6).map(([start, end]) =>
     button(`${moment(start)} \u2013 ${moment(end)}`, () =>
-      add({ start: String(+start.toFixed(3)), end: String(+end.toFixed(3)), box: null }),
+      add({ start: outward(start, "floor"), end: outward(end, "ceil"), box: null }),
     { class: "small" }));
   const adding = el("p", { class: "adding" },
     button("Add a time range", () => add({ start: "", end: "", box: null }), { class: "small" }),

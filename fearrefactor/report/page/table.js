@@ -9,15 +9,15 @@ const videoTable = (onOpen, onSort) => {
   });
   const heads = COLUMNS.map((column) => el("div", {
     class: `cell head c-${column.key} ${column.kind}`, role: "columnheader",
-  }, button(column.head, () => onSort(column.key), { class: "sort", tabindex: -1 })));
+  }, button(column.head, () => onSort(column.key), { class: "sort" })));
   const headRow = el("div", { class: "line headline", role: "row", "aria-rowindex": 1 }, heads);
   const body = el("div", { class: "body", role: "rowgroup" });
-  const nothing = el("p", { class: "nothing", hidden: true }, "No video is like this.");
+  const nothing = el("div", { class: "nothing", role: "row", hidden: true },
+    el("div", { role: "gridcell" }, "No video is like this."));
   const pool = [];
   let order = [];
   let active = 0;
   let printing = false;
-  heads.forEach((head) => head.firstChild.removeAttribute("tabindex"));
   scroller.append(el("div", { role: "rowgroup", class: "heads" }, headRow), body, nothing);
 
   const rowHeight = () => parseFloat(getComputedStyle(scroller).getPropertyValue("--row")) || 36;
