@@ -35,7 +35,8 @@ class RayHead:
         self._environment = {**os.environ, **asked, **environment}
         self._num_cpus = num_cpus
         # The agent takes jobs; its usual port may be that of another Ray on this machine.
-        self._port, self._dashboard_port, self._agent_port = (_free_port() for _ in range(3))
+        ports = (_free_port() for _ in range(4))
+        self._port, self._dashboard_port, self._agent_port, self._metrics_port = ports
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -47,6 +48,11 @@ class RayHead:
     def job_address(self) -> str:
         """For ``ray job submit --address``."""
         return f"http://127.0.0.1:{self._dashboard_port}"
+
+    @property
+    def metrics_url(self) -> str:
+        """Where Prometheus would ask."""
+        return f"http://127.0.0.1:{self._metrics_port}/metrics"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -63,6 +69,7 @@ class RayHead:
                     *("--node-ip-address=127.0.0.1", f"--port={self._port}"),
                     *("--dashboard-host=127.0.0.1", f"--dashboard-port={self._dashboard_port}"),
                     f"--dashboard-agent-listen-port={self._agent_port}",
+                    f"--metrics-export-port={self._metrics_port}",
                     f"--object-store-memory={256 << 20}",
                     "--disable-usage-stats",
                 ],

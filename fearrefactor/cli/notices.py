@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _N_FAILED: Final = 5
-#: For all channels together; a process that was asked to leave has little time.
-_WAIT_S: Final = 40.0
+#: A process that was asked to leave has little time.
 _STOPPED_WAIT_S: Final = 5.0
 
 
@@ -29,11 +28,15 @@ class Notices:
     """Tells ``channels`` how a run ended, once. Use it in a ``with`` statement around all of it.
 
     ``output`` is the address of its results. A notice that cannot be delivered is a warning in the
-    log and changes nothing. What ends without a report or an error, as a dry run does, is not told.
+    log and changes nothing; all channels together have ``wait_s`` seconds. What ends without a
+    report or an error, as a dry run does, is not told.
     """
 
-    def __init__(self, channels: Sequence[Channel], run: str, output: str) -> None:
+    def __init__(
+        self, channels: Sequence[Channel], run: str, output: str, wait_s: float = 40.0
+    ) -> None:
         self._channels = channels
+        self._wait_s = wait_s
         self._run = run
         self._output = output
         self._start = time.monotonic()
@@ -60,11 +63,15 @@ class Notices:
         if self._reported is not None:
             report, uri = self._reported
             is_done = report.exit_code is ExitCode.ALL_DONE
-            self._tell(self._notice("done" if is_done else "some_failed", report, report_uri=uri))
+            notice = self._notice("done" if is_done else "some_failed", report, report_uri=uri)
+            self._tell(notice, self._wait_s)
         elif isinstance(error, (StoppedError, KeyboardInterrupt)):
-            self._tell(self._notice("stopped", self._so_far, error=error), _STOPPED_WAIT_S)
+            self._tell(
+                self._notice("stopped", self._so_far, error=error),
+                min(self._wait_s, _STOPPED_WAIT_S),
+            )
         elif error is not None and not isinstance(error, SystemExit):
-            self._tell(self._notice("crashed", self._so_far, error=error))
+            self._tell(self._notice("crashed", self._so_far, error=error), self._wait_s)
 
     def _notice(
         self,
@@ -89,7 +96,7 @@ class Notices:
             failed=tuple(self._failed),
         )
 
-    def _tell(self, notice: Notice, wait_s: float = _WAIT_S) -> None:
+    def _tell(self, notice: Notice, wait_s: float) -> None:
         """All channels at once; one that never comes to an end is left behind."""
         threads = [
             threading.Thread(target=_send, args=(channel, notice), name=str(channel), daemon=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import av
 import pyarrow.parquet as pq
 import pytest
 from ray_head import RayHead
+from scraped import Values, scraped
 
 if TYPE_CHECKING:
     import subprocess
@@ -45,10 +47,13 @@ def test_a_manifest_on_s3_is_done_by_a_ray_job_and_each_bad_row_has_its_reason(
         "AWS_SECRET_ACCESS_KEY": s3_server.secret_key,
         "AWS_ENDPOINT_URL": s3_server.endpoint_url,
         "AWS_DEFAULT_REGION": "us-east-1",
+        "RAY_metrics_report_interval_ms": "1000",
     }
     with RayHead(tmp_path, environment) as head:
         job = _submit(head, s3_bucket, "night-1")
-        again = _submit(head, s3_bucket, "night-2")
+        again = _submit(head, s3_bucket, "night-2", "--log-format", "json")
+        reused = ("ray_fearrefactor_videos_reused_total", "run=night-2")
+        values = scraped(head.metrics_url, lambda found: found.get(reused) == 3)
 
     assert "exit code 2" in job.stdout + job.stderr, job.stdout[-3000:] + job.stderr[-3000:]
     reports = _reports(client, s3_bucket, "night-1", tmp_path)
@@ -74,12 +79,43 @@ def test_a_manifest_on_s3_is_done_by_a_ray_job_and_each_bad_row_has_its_reason(
     second = _reports(client, s3_bucket, "night-2", tmp_path)
     assert [r["reused"] for r in second] == [r["outcome"] == "masked" for r in reports]
     assert [r["output_sha256"] for r in second] == [r["output_sha256"] for r in reports]
+    assert _ends_in(again.stdout + again.stderr) == {
+        (r["row"], r["id"], r["outcome"]) for r in second
+    }
+
+    assert values[reused] == 3
+    _is_counted(values, "night-1", reports)
+    _is_counted(values, "night-2", second)
+    for stage, column in (("render", "n_rendered_frames"), ("audit", "n_audited_frames")):
+        n_frames = values["ray_fearrefactor_frames_total", "run=night-1", f"stage={stage}"]
+        assert n_frames == sum(r[column] or 0 for r in reports)
 
 
-def _submit(head: RayHead, bucket: str, run_id: str) -> subprocess.CompletedProcess[str]:
+def _ends_in(log: str) -> set[tuple[int, str, str]]:
+    """Row, video and outcome of the lines that tell of an end; each line of the run is whole."""
+    lines = [json.loads(line) for line in log.splitlines() if '"run": "night-2"' in line]
+    ended = [line for line in lines if "outcome" in line]
+    return {(line["row"], line["video"], line["outcome"]) for line in ended}
+
+
+def _is_counted(values: Values, run: str, reports: list[dict[str, Any]]) -> None:
+    ends = Counter((f"code={r['code'] or ''}", f"outcome={r['outcome']}") for r in reports)
+    name = "ray_fearrefactor_videos_total"
+    counted = {
+        key[1:3]: n for key, n in values.items() if (key[0], key[3:]) == (name, (f"run={run}",))
+    }
+    assert counted == ends
+    n_masked = sum(r["n_masked_frames"] or 0 for r in reports)
+    assert values["ray_fearrefactor_masked_frames_total", f"run={run}"] == n_masked > 0
+
+
+def _submit(
+    head: RayHead, bucket: str, run_id: str, *words: str
+) -> subprocess.CompletedProcess[str]:
     return head.submit(
         *(sys.executable, "jobs/mask_videos.py", "--manifest", f"s3://{bucket}/tonight.jsonl"),
         *("--output", f"s3://{bucket}/out", "--classes", "person,dog", "--run-id", run_id),
+        *words,
         timeout_s=280,
     )
 
