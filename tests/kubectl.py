@@ -8,10 +8,9 @@ folder holds how many calls in a row will find no cluster.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
-
-import yaml
 
 
 def install(folder: Path) -> dict[str, str]:
@@ -19,7 +18,7 @@ def install(folder: Path) -> dict[str, str]:
     programs = folder / "bin"
     programs.mkdir(parents=True)
     kubectl = programs / "kubectl"
-    kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} {Path(__file__)} "$@"\n', "utf-8")
+    kubectl.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {Path(__file__)} "$@"\n', "utf-8")
     sleep = programs / "sleep"
     sleep.write_text("#!/bin/sh\n", "utf-8")
     for program in (kubectl, sleep):
@@ -58,7 +57,9 @@ def _is_down(path: Path) -> bool:
 
 
 def _create(folder: Path, text: str) -> str:
-    name = yaml.safe_load(text)["metadata"]["name"]
+    found = re.search(r"^metadata:\n  name: (\S+)$", text, flags=re.MULTILINE)
+    assert found is not None, text
+    name = found[1]
     kept = folder / f"{name}.yaml"
     if kept.exists():
         sys.exit(f'Error from server (AlreadyExists): rayjobs.ray.io "{name}" already exists')

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +54,14 @@ def in_any_order(statements: list[dict[str, Any]]) -> dict[str, Any]:
         }
         for one in statements
     }
+
+
+def test_the_page_names_every_parameter_that_the_template_has() -> None:
+    parameters = TEMPLATE[TEMPLATE.index("\nParameters:") : TEMPLATE.index("\nConditions:")]
+    page = (INFRA.parent / "docs" / "infra.md").read_text("utf-8")
+    table = page[page.index("| parameter |") :].split("\n\n")[0]
+    told = re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)
+    assert sorted(told) == sorted(re.findall(r"^  (\w+):$", parameters, flags=re.MULTILINE))
 
 
 def test_the_linter_of_aws_finds_nothing_in_the_template() -> None:

@@ -237,6 +237,20 @@ def test_whoever_starts_the_night_may_do_that_and_nothing_else() -> None:
     assert of_kind("ServiceAccount", "fearrefactor")
 
 
+def test_nobody_but_the_operator_and_ray_itself_reaches_the_port_that_runs_programs() -> None:
+    policy = of_kind("NetworkPolicy")["spec"]
+    ray = {"podSelector": {"matchLabels": {"ray.io/is-ray-node": "yes"}}}
+    assert policy["podSelector"] == ray["podSelector"]
+    assert policy["policyTypes"] == ["Ingress"]
+    operator = {"matchLabels": {"kubernetes.io/metadata.name": "kuberay-system"}}
+    reaching = [
+        rule["from"]
+        for rule in policy["ingress"]
+        if "ports" not in rule or {"port": 8265} in rule["ports"]
+    ]
+    assert reaching == [[ray], [{"namespaceSelector": operator}]]
+
+
 def test_what_is_mounted_is_what_is_generated() -> None:
     [told] = documents("kustomization.yaml")
     [generated] = told["configMapGenerator"]
