@@ -74,7 +74,7 @@ def collect(
     by_urgency = [rows[number] for number in np.argsort(chosen.urgency)]
     with scratch_folder("report") as folder:
         logs = KeptLogs(run.store, run.output_prefix, folder)
-        links = Links(run.store, run.output_prefix, page_folder)
+        links = Links(run.store, page_folder)
         making = Details(logs, links, run.uri, wanted.picture_bytes, look)
         details = sorted(making.of(by_urgency), key=lambda detail: detail.row)
     return ReportContent(

@@ -62,8 +62,10 @@ class KeptLogs:
         """Small pictures of the result of a video that has a ``plan_key``, in order of time."""
         work_id = video.work_id or ""
         # A log that found its name taken has a part of its checksum in it.
-        row_key, _, _ = (video.plan_key or "").removeprefix("plans/").rpartition(f".{work_id[:8]}.")
-        found, said = self._read(thumbnails_key(row_key, work_id), None, read_thumbnails)
+        name = (video.plan_key or "").removeprefix(f"{self._prefix}plans/")
+        row_key, _, _ = name.rpartition(f".{work_id[:8]}.")
+        key = self._prefix + thumbnails_key(row_key, work_id)
+        found, said = self._read(key, None, read_thumbnails)
         _check(video, said["video_id"], said["work_id"], "pictures")
         if not all(one.jpeg.startswith(_START_OF_JPEG) for one in found):
             raise StoreError("they are no JPEG")
@@ -71,13 +73,13 @@ class KeptLogs:
 
     def _read(self, key: str, sha256: str | None, read: Callable[[Path], _T]) -> _T:
         if isinstance(self._store, FolderStore):
-            self._store.stat(self._prefix + key)  # a key that leads out of the folder is refused
-            return _parsed(self._store.root / self._prefix / key, sha256, read)
+            self._store.stat(key)  # a key that leads out of the folder is refused
+            return _parsed(self._store.root / key, sha256, read)
         with self._lock:
             self._n_copies += 1
             path = self._folder / f"log-{self._n_copies}.parquet"
         try:
-            self._copy(self._prefix + key, path)
+            self._copy(key, path)
             return _parsed(path, sha256, read)
         finally:
             path.unlink(missing_ok=True)

@@ -16,22 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Links:
-    """From a page in the folder ``page_folder`` to what is under ``prefix`` of a store.
+    """From a page in the folder ``page_folder`` to objects of a store.
 
     A page that is not in a folder (None) leads nowhere: a bucket lets nobody in by a link alone.
     """
 
     store: ObjectStore
-    prefix: str
     page_folder: Path | None
 
     def place(self, key: str) -> str:
         """How people name the file."""
-        return self.store.uri(self.prefix + key)
+        return self.store.uri(key)
 
     def href(self, key: str) -> str | None:
         """The way there, relative to the page; None if there is none."""
         if self.page_folder is None or not isinstance(self.store, FolderStore):
             return None
-        target = self.store.root / self.prefix / key
+        target = self.store.root / key
         return quote(Path(os.path.relpath(target, self.page_folder)).as_posix())
