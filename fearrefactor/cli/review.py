@@ -16,7 +16,6 @@ from fearrefactor.cli.again import (
     chosen_cluster,
     fetched_report,
     past_detector,
-    reports_in,
 )
 from fearrefactor.cli.bucket_option import owned_by
 from fearrefactor.cli.child_options import chosen_child
@@ -28,21 +27,20 @@ from fearrefactor.cli.run_settings import RunSettings
 from fearrefactor.cli.summary import run_and_tell
 from fearrefactor.core.decisions import Decision, Decisions
 from fearrefactor.core.decisions_file import LIMIT_BYTES, parse_decisions
-from fearrefactor.core.report import printable
+from fearrefactor.core.report import VideoReport, printable
 from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.pipeline.job import JobSettings
 from fearrefactor.pipeline.moderated import moderated_videos
 from fearrefactor.pipeline.moderation import moderated
 from fearrefactor.pipeline.publish import Output
 from fearrefactor.pipeline.scratch import scratch_folder
-from fearrefactor.storage.report_log import read_facts
+from fearrefactor.storage.report_log import read_facts, read_reports
 from fearrefactor.storage.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fearrefactor.cli.environment import Environment
-    from fearrefactor.core.report import VideoReport
     from fearrefactor.core.settings import Limits, VerifyMode
     from fearrefactor.pipeline.stages import RunContext
 
@@ -158,7 +156,10 @@ def apply(
         report = fetched_report(from_run, environment, folder)
         detector = past_detector(from_run, report, written, environment)
         facts = read_facts(report)
-        found = moderated(parsed, earlier, reports_in(report), facts, detector.card)
+        wanted = {decision.row for decision in parsed.decisions}
+        rows = (row for row in read_reports(report) if row["row"] in wanted)
+        reports = map(VideoReport.model_validate, rows)
+        found = moderated(parsed, earlier, reports, facts, detector.card)
 
         def videos(context: RunContext) -> Iterator[Any]:
             new.keep_decisions(content)
@@ -210,7 +211,9 @@ def _read(uri: str, environment: Environment) -> bytes:
 
 
 def _for_review(report: Path) -> Iterator[VideoReport]:
-    return (video for video in reports_in(report) if video.outcome == "review")
+    # Most rows of a night are for nobody: they are not even made into reports.
+    rows = (row for row in read_reports(report) if row["outcome"] == "review")
+    return map(VideoReport.model_validate, rows)
 
 
 def _told(video: VideoReport, uri: str) -> dict[str, Any]:

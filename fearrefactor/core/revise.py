@@ -60,9 +60,10 @@ def revised(policy: Policy, more: More) -> Policy:
 
 
 def joined(plan: MaskPlan, earlier: MaskPlan) -> MaskPlan:
-    """``plan`` with all that ``earlier``, of the same frames, masks and it does not.
+    """``plan`` with all that ``earlier``, of the same frames, masks.
 
-    Tracks that only the earlier one has follow the others in number.
+    A region of the earlier plan is left out where the new one has the same, or one of the same
+    track that hides all of it as well; the others are of tracks whose numbers follow.
 
     Raises:
         ValueError: they are plans of different numbers of frames.
@@ -74,7 +75,8 @@ def joined(plan: MaskPlan, earlier: MaskPlan) -> MaskPlan:
     regions = dict(plan.regions)
     for frame, found in earlier.regions.items():
         here = regions.get(frame, ())
-        lost = [region for region in found if not _is_hidden(region, here)]
+        same = set(here)
+        lost = [r for r in found if r not in same and not _is_hidden(r, here)]
         kept = (replace(r, track=first + r.track) if r.track >= 0 else r for r in lost)
         regions[frame] = (*here, *kept)
     return MaskPlan(plan.n_frames, dict(sorted(regions.items())))
@@ -116,11 +118,12 @@ def _first_of(policy: Policy, rules: Sequence[Rule], classes: list[str], more: M
 
 
 def _is_hidden(region: Region, here: Iterable[Region]) -> bool:
-    """Whether one of the regions ``here`` hides all of it, and as well."""
+    """Whether its track hides all of it ``here``, and as well; masks of others are not opened."""
     return any(
-        other.effect == region.effect
+        (other.track, other.class_id) == (region.track, region.class_id)
+        and other.effect == region.effect
         and other.size_px >= region.size_px
         and (other.mask.height, other.mask.width) == (region.mask.height, region.mask.width)
-        and (other.mask == region.mask or bool(np.all(other.mask.bits() >= region.mask.bits())))
+        and bool(np.all(other.mask.bits() >= region.mask.bits()))
         for other in here
     )

@@ -238,7 +238,8 @@ class VideoRun:
     async def _with_earlier(self, plan: MaskPlan) -> MaskPlan:
         if self._earlier is None:
             return plan
-        return joined(plan, await asyncio.to_thread(self._earlier.read))
+        earlier = self._earlier
+        return await asyncio.to_thread(lambda: joined(plan, earlier.read()))
 
     def _failed(self, code: str, reason: str) -> VideoReport:
         return VideoReport(

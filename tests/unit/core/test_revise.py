@@ -199,7 +199,7 @@ def region(bits: NDArray[np.uint8], track: int, effect: Effect | None = None) ->
 def test_what_a_plan_hides_as_well_is_not_in_it_twice() -> None:
     small, large, aside = spot(4, 4), spot(3, 3, 9, 9), spot(30, 4)
     filled = Effect(kind="fill")
-    earlier = MaskPlan(3, {0: (region(small, 0),), 2: (region(small, 0), region(aside, 1, filled))})
+    earlier = MaskPlan(3, {0: (region(small, 4),), 2: (region(small, 0), region(aside, 1, filled))})
     new = MaskPlan(3, {0: (region(large, 4),), 1: (region(large, 4),), 2: (region(aside, 4),)})
     both = joined(new, earlier)
     assert list(both.regions) == [0, 1, 2]
