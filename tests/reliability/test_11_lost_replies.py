@@ -25,6 +25,7 @@ PLACES = (
     "/thumbnails/",
     "/videos/",
     "/night/videos.parquet",
+    "/night/report/index.html",
     "/night/_SUCCESS",
 )
 
