@@ -104,9 +104,8 @@ def measured(page: Path, folder: Path, runs: int) -> dict[str, list[float]]:
     from report_browser import ReportBrowser
 
     times: dict[str, list[float]] = {act: [] for act in (*OPENED, *ACTS)}
-    with ReportBrowser(folder / f"profile-{page.stem}") as browser:
+    with ReportBrowser(folder / f"profile-{page.stem}") as browser, browser.before_each_page(WATCH):
         browser.device(1280, 800)
-        browser.before_each_page(WATCH)
         for _ in range(runs):
             browser.open(page)
             for act, script in OPENED.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from browser import Browser
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: Keys by their WebDriver code points.
@@ -100,9 +102,12 @@ class ReportBrowser(Browser):
         named = [{"name": key.replace("_", "-"), "value": value} for key, value in features.items()]
         self._command("Emulation.setEmulatedMedia", {"media": kind, "features": named})
 
-    def before_each_page(self, script: str) -> None:
-        """Run ``script`` in every page that is opened from now on, before its own."""
-        self._command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    @contextlib.contextmanager
+    def before_each_page(self, script: str) -> Iterator[None]:
+        """Run ``script`` in every page that is opened inside, before its own scripts."""
+        kept = self._command("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        yield
+        self._command("Page.removeScriptToEvaluateOnNewDocument", kept)
 
     def downloads(self, folder: Path) -> None:
         """Keep what pages offer in ``folder``."""
@@ -131,5 +136,5 @@ class ReportBrowser(Browser):
     def _act(self, source: dict[str, Any]) -> None:
         self._ask("POST", "/actions", {"actions": [source]})
 
-    def _command(self, name: str, given: dict[str, Any]) -> None:
-        self._ask("POST", "/goog/cdp/execute", {"cmd": name, "params": given})
+    def _command(self, name: str, given: dict[str, Any]) -> Any:
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": name, "params": given})

@@ -484,3 +484,19 @@ def test_what_is_kept_of_another_result_is_not_taken_up(
     assert browser.run("return all('[name=decision]:checked').length") == 0
     assert browser.run("return $('#finish').disabled") is True
     browser.run("localStorage.clear()")
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_hands_over_all_the_same(
+    browser: ReportBrowser, page: Path
+) -> None:
+    refuse = "Object.defineProperty(window, 'localStorage', {get() { throw new Error('no'); }})"
+    with browser.before_each_page(refuse):
+        browser.open(page, "#video=4")
+        browser.click("#d-reject")
+        assert "keeps nothing" in browser.run("return $('.state').textContent")
+        browser.run("$('#video .close').click(); $('#finish').click()")
+        browser.type("Ada")
+        browser.click("#copy-decisions")
+        assert browser.run("return $('#copy-decisions').textContent") == "Copied"
+        text = browser.run("return $('#decisions-text').value")
+    assert Decisions.model_validate_json(text).decisions[0].decision == "reject"

@@ -2,6 +2,65 @@
 
 const PRINTED = 200;
 
+const emptyLine = () => el("div", { class: "line", role: "row" }, COLUMNS.map((column) =>
+  el("div", { class: `cell c-${column.key} ${column.kind}`, role: "gridcell" })));
+
+// What stands in each cell of the row at a position, by column.
+const cellsOf = (at) => {
+  const share = maskedShare(at);
+  return {
+    row: number(table.row[at]),
+    id: foreign(table.id[at]),
+    outcome: badge(table.outcome[at]),
+    code: shown(table.code[at]),
+    reason: foreign(table.reason[at]),
+    policy: shown(policyName(at)),
+    length: duration(table.duration_s[at]),
+    frames: number(table.n_frames[at]),
+    masked: share === null ? "\u2013" : [bar(share), el("span", {}, percent(share))],
+    leaks: table.n_leaks[at] ? number(table.n_leaks[at]) : "",
+    seconds: table.seconds[at] ? duration(table.seconds[at]) : "",
+  };
+};
+
+const fillCells = (line, at) => {
+  const cells = cellsOf(at);
+  COLUMNS.forEach((column, place) => {
+    const cell = line.children[place];
+    cell.replaceChildren(...[cells[column.key]].flat());
+    if (column.key === "id") cell.title = `${shown(table.id[at])}\n${shown(table.uri[at])}`;
+    if (column.key === "reason") cell.title = shown(table.reason[at]);
+  });
+};
+
+// Keys pressed on the table itself; those pressed on its heads are theirs.
+const onKeys = (scroller, keys) => scroller.addEventListener("keydown", (event) => {
+  if (event.target !== scroller || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (keys[event.key]) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+});
+
+// A line that is pressed, unless that ended a selection of its text.
+const onLines = (body, pressed) => body.addEventListener("click", (event) => {
+  const line = event.target.closest(".line");
+  const selection = getSelection();
+  if (!line || (!selection.isCollapsed && line.contains(selection.anchorNode))) return;
+  pressed(Number(line.dataset.index));
+});
+
+// Whenever another part of the table comes into sight, at most once a frame.
+const onView = (scroller, paint) => {
+  let asked = false;
+  scroller.addEventListener("scroll", () => {
+    if (asked) return;
+    asked = true;
+    requestAnimationFrame(() => { asked = false; paint(); });
+  }, { passive: true });
+  new ResizeObserver(paint).observe(scroller);
+};
+
 const videoTable = (onOpen, onSort) => {
   const scroller = el("div", {
     class: "rows", id: "rows", role: "grid", tabindex: 0, "aria-labelledby": "videos-title",
@@ -21,39 +80,14 @@ const videoTable = (onOpen, onSort) => {
   scroller.append(el("div", { role: "rowgroup", class: "heads" }, headRow), body, nothing);
 
   const rowHeight = () => parseFloat(getComputedStyle(scroller).getPropertyValue("--row")) || 36;
-  const cells = () => {
-    const made = COLUMNS.map((column) =>
-      el("div", { class: `cell c-${column.key} ${column.kind}`, role: "gridcell" }));
-    return el("div", { class: "line", role: "row" }, made);
-  };
 
   const fill = (line, index) => {
-    const at = order[index];
     line.id = `line-${index}`;
     line.dataset.index = index;
     line.setAttribute("aria-rowindex", index + 2);
     line.setAttribute("aria-selected", index === active);
     line.className = `line ${index === active ? "active" : ""}`;
-    const share = maskedShare(at);
-    const texts = {
-      row: number(table.row[at]),
-      id: foreign(table.id[at]),
-      outcome: badge(table.outcome[at]),
-      code: shown(table.code[at]),
-      reason: foreign(table.reason[at]),
-      policy: shown(policyName(at)),
-      length: duration(table.duration_s[at]),
-      frames: number(table.n_frames[at]),
-      masked: share === null ? "\u2013" : [bar(share), el("span", {}, percent(share))],
-      leaks: table.n_leaks[at] ? number(table.n_leaks[at]) : "",
-      seconds: table.seconds[at] ? duration(table.seconds[at]) : "",
-    };
-    COLUMNS.forEach((column, place) => {
-      const cell = line.children[place];
-      cell.replaceChildren(...[texts[column.key]].flat());
-      if (column.key === "id") cell.title = `${shown(table.id[at])}\n${shown(table.uri[at])}`;
-      if (column.key === "reason") cell.title = shown(table.reason[at]);
-    });
+    fillCells(line, order[index]);
   };
 
   const paint = () => {
@@ -62,7 +96,7 @@ const videoTable = (onOpen, onSort) => {
     const first = Math.max(0, above);
     const inSight = Math.ceil(scroller.clientHeight / height) + 12;
     const last = Math.min(order.length, printing ? PRINTED : first + inSight);
-    while (pool.length < last - first) pool.push(body.appendChild(cells()));
+    while (pool.length < last - first) pool.push(body.appendChild(emptyLine()));
     while (pool.length > last - first) pool.pop().remove();
     pool.forEach((line, place) => {
       fill(line, first + place);
@@ -86,7 +120,7 @@ const videoTable = (onOpen, onSort) => {
 
   const inSight = () =>
     Math.max(1, Math.floor((scroller.clientHeight - headRow.offsetHeight) / rowHeight()) - 1);
-  const keys = {
+  onKeys(scroller, {
     ArrowDown: () => activate(active + 1),
     ArrowUp: () => activate(active - 1),
     PageDown: () => activate(active + inSight()),
@@ -94,28 +128,13 @@ const videoTable = (onOpen, onSort) => {
     Home: () => activate(0),
     End: () => activate(order.length - 1),
     Enter: () => { if (order.length) onOpen(order[active]); },
-  };
-  scroller.addEventListener("keydown", (event) => {
-    if (event.target !== scroller || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (keys[event.key]) {
-      event.preventDefault();
-      keys[event.key]();
-    }
   });
-  body.addEventListener("click", (event) => {
-    const line = event.target.closest(".line");
-    if (!line || String(getSelection())) return;
-    activate(Number(line.dataset.index));
+  onLines(body, (index) => {
+    activate(index);
     scroller.focus({ preventScroll: true });
     onOpen(order[active]);
   });
-  let asked = false;
-  scroller.addEventListener("scroll", () => {
-    if (asked) return;
-    asked = true;
-    requestAnimationFrame(() => { asked = false; paint(); });
-  }, { passive: true });
-  new ResizeObserver(() => { if (!printing) paint(); }).observe(scroller);
+  onView(scroller, () => { if (!printing) paint(); });
   addEventListener("beforeprint", () => { printing = true; paint(); });
   addEventListener("afterprint", () => { printing = false; paint(); });
 
