@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -59,6 +60,17 @@ def test_a_small_picture_of_an_unmasked_frame_is_found_in_its_log(
     write_thumbnails(tmp_path / "t.parquet", spoilt, **told)
     store.create("thumbnails/t.parquet", tmp_path / "t.parquet", {})
     assert {leak.key for leak in find_leaks(store)} == {"thumbnails/t.parquet"}
+
+
+def test_an_unmasked_picture_is_found_in_the_page_of_a_run(night: Night) -> None:
+    night.run()
+    store, page = night.store(), night.folder().page_key
+    assert b"/9j/" in store.open(page).read()  # it shows masked ones, which are none
+    assert find_leaks(store) == []
+    _, jpeg = cv2.imencode(".jpg", picture(["red"], 4)[:, :, ::-1])
+    shown = base64.b64encode(jpeg.tobytes())
+    store.replace(page, b'<p>{"source_jpeg":"' + shown + b'"}</p>', "text/html")
+    assert [leak.key for leak in find_leaks(store)] == [page]
 
 
 def test_a_result_without_small_pictures_is_not_whole(night: Night) -> None:
