@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help=(
         "Write the page there, a name or s3:// address that ends in .html, over an earlier one. "
-        "[default: RUN/report/index.html]"
+        "[default: RUN/report/index.html; with --only or --include-source ./ID.html]"
     ),
 )
 @click.option(
@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     "--only",
     multiple=True,
     metavar="ID",
-    help="Only the videos with this id, as often as needed; with --output.",
+    help="Only the videos with this id, as often as needed.",
 )
 @click.option(
     "--include-source",
     is_flag=True,
-    help="Put unmasked pictures beside the masked ones, marked as such; with --output.",
+    help="Put unmasked pictures beside the masked ones, marked as such.",
 )
 @click.option(
     "--plots",
@@ -79,10 +79,10 @@ def report(
     page is one file that needs no server and no network. It shows what was masked only as it was
     published; --include-source decodes the same moments of the sources, too.
     """
-    if output is None and (only or include_source):
-        raise click.UsageError("--only and --include-source make another page: say --output FILE")
     environment = read_environment()
     folder = past_run(run, environment)
+    if output is None and (only or include_source):
+        output = f"./{folder.run_id}.html"  # what lies with the run is for all who may see results
     wanted = Wanted(details, only)
     with scratch_folder("report") as scratch:
         path = scratch / "videos.parquet"

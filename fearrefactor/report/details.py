@@ -125,7 +125,7 @@ class Details:
     def _full(self, video: VideoReport) -> str:
         return (
             "the page is full of pictures of other videos; to see those of this one: "
-            f"fearrefactor report {self.run_uri} --only {shlex.quote(video.id)} --output one.html"
+            f"fearrefactor report {self.run_uri} --only {shlex.quote(video.id)}"
         )
 
 

@@ -73,11 +73,21 @@ def test_a_page_of_single_videos_is_written_where_it_is_wanted(
     assert not run.folder.has_page
 
 
+def test_what_is_not_for_everybody_is_written_here_and_not_into_the_run(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = EndedRun(tmp_path / "out")
+    run.write([video(1), video(2)])
+    for words in (["--only", "film-1"], ["--include-source"]):
+        assert shell("report", run.folder.uri, *words).code == 0
+        assert list(tmp_path.rglob("*.html")) == [tmp_path / "night.html"]
+        (tmp_path / "night.html").unlink()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--only", "film-1"], "say --output FILE"),
-        (["--include-source"], "say --output FILE"),
         (["--output", "page.txt"], "ends in .html"),
         (["--output", "page.html", "--only", "film-7"], "no video with the id 'film-7'"),
     ],
