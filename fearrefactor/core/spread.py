@@ -11,16 +11,14 @@ if TYPE_CHECKING:
 
 
 def spread_frames(gops: Gops, most: int) -> tuple[int, ...]:
-    """At most so many frames, spread over all GOPs of a video; ascending indices, distinct.
+    """At most so many frames, one in each of equal parts of a video; ascending indices.
 
-    One stands for each of ``most`` equal parts: the first of the GOP in which the part has its
-    middle, since that one is decoded alone, or the middle itself if the first one stands for
-    another part already.
+    It is the first frame of a GOP if one begins in the part, since that is decoded alone, and else
+    the first of the part: what comes before it in its GOP has to be decoded too.
     """
     n_frames = int(gops.first_frame[-1])
     n = min(most, n_frames)
-    middles = (2 * np.arange(n) + 1) * n_frames // (2 * max(n, 1))
-    holding = np.searchsorted(gops.first_frame, middles, side="right") - 1
-    starts = gops.first_frame[holding]
-    is_new = np.diff(starts, prepend=-1) > 0
-    return tuple(np.where(is_new, starts, middles).tolist())
+    edges = -(-np.arange(n + 1) * n_frames // max(n, 1))
+    starts = np.append(gops.first_frame[:-1], n_frames)
+    next_start = starts[np.searchsorted(starts, edges[:-1])]
+    return tuple(np.where(next_start < edges[1:], next_start, edges[:-1]).tolist())

@@ -27,7 +27,7 @@ from fearrefactor.media.coded import coded_segment
 from fearrefactor.media.decode import checksum, segment_frames, shrink
 from fearrefactor.media.feed import FedSource
 from fearrefactor.media.ffmpeg_version import check_ffmpeg
-from fearrefactor.media.glimpse import glimpsed
+from fearrefactor.media.glimpse import LastGlimpses
 from fearrefactor.media.index import index_source
 from fearrefactor.media.render import as_written, mask_frame, render_segment
 from fearrefactor.media.rendered import rendered_frames
@@ -58,6 +58,7 @@ class Child:
         self._memory = begun.memory
         self._begun = begun
         self._source = FedSource(self._feed, 0)
+        self._glimpses = LastGlimpses()
         self._does: dict[str, Callable[[Message, list[bytes]], None]] = {
             "start": self._start,
             "index": self._index,
@@ -114,10 +115,12 @@ class Child:
 
     def _glimpse(self, head: Message, buffers: list[bytes]) -> None:
         task = _task(head, buffers)
-        frames = glimpsed(self._source, task, np.frombuffer(buffers[2], np.int64).tolist())
+        wanted = np.frombuffer(buffers[2], np.int64).tolist()
+        frames = self._glimpses.frames(self._source, task, wanted)
         if head["regions"] is None:
             self._hand_out(frames, task.info.rotation_deg, head)
             return
+        self._glimpses.forget()  # masks are laid into these very frames
         plan = regions_from_json(head["regions"])
         masked = ((i, mask_frame(frame, plan.get(i, ()), task.info)) for i, frame in frames)
         self._hand_out(masked, as_written(task.info).rotation_deg, head)

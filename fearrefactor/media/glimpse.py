@@ -38,3 +38,26 @@ def glimpsed(
                 left.discard(index)
             if not left:
                 break
+
+
+class LastGlimpses:
+    """Keeps the frames that were asked for last: a model is shown them, and then people."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[int, Sequence[int]] | None = None
+        self._frames: list[tuple[int, VideoFrame]] = []
+
+    def frames(
+        self, source: Source, task: SegmentTask, wanted: Sequence[int]
+    ) -> list[tuple[int, VideoFrame]]:
+        """See ``glimpsed``; decoded anew unless the same frames were asked for last."""
+        asked = task.segment.index, wanted
+        if asked != self._asked:
+            self.forget()
+            self._frames = list(glimpsed(source, task, wanted))
+            self._asked = asked
+        return self._frames
+
+    def forget(self) -> None:
+        """Keep none of them."""
+        self._asked, self._frames = None, []

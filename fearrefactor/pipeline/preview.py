@@ -108,8 +108,8 @@ class Previewer:
         seen = detect_segment(glimpses, task, self.segmenter, _BATCH)
         plan = {frame: self._decided(seen, frame, index) for frame in glimpses.wanted}
         box = fit(info.upright_width_px, info.upright_height_px, info.display_aspect, PICTURE_PX)
+        sources = glimpses.pictures(task, box) if with_source else [None] * len(plan)
         pictures = glimpses.pictures(task, box, plan)
-        sources = glimpses.pictures(task, box) if with_source else [None] * len(pictures)
         for (frame, regions), picture, unmasked in zip(
             plan.items(), pictures, sources, strict=True
         ):

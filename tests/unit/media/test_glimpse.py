@@ -71,7 +71,11 @@ def test_a_child_shows_them_as_they_are_and_as_they_are_masked(tmp_path: Path) -
             part.pixels.copy()
             for part in child.glimpse(task, WANTED, box=BOX, batch=4, regions=regions)
         ]
+        again = [part.pixels.copy() for part in child.glimpse(task, WANTED, box=BOX, batch=4)]
+        other = [part.pixels.copy() for part in child.glimpse(task, (7,), box=BOX, batch=4)]
     assert [len(part) for part in masked] == [4, 2]
+    assert np.array_equal(np.concatenate(again), np.concatenate(bare))
+    assert np.array_equal(other[0][0], bare[0][1])
     assert np.array_equal(np.concatenate(bare), shrunk([whole[n] for n in WANTED], BOX))
     expected = [mask_frame(whole[n], regions.get(n, ()), index.info) for n in WANTED]
     assert np.array_equal(np.concatenate(masked), shrunk(list(expected), BOX))
