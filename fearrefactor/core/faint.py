@@ -1,4 +1,8 @@
-"""Detections of low score that continue a track: after its end, before its beginning, inside it."""
+"""Detections that continue a track: after its end, before its beginning, inside its gaps.
+
+They are those of low score, and second boxes around a thing: where two things cross, the one may
+be seen as a second box around the other.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from fearrefactor.core.motion import areas, between, grown, ious, overlaps
 from fearrefactor.core.sightings import by_frame, expected
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from fearrefactor.core.motion import Boxes
     from fearrefactor.core.sightings import Sightings, Track
 
@@ -22,10 +28,12 @@ _RENAMED_IOU = 0.55
 
 
 class Faint:
-    """The detections of low score that no track has taken yet."""
+    """The detections of low score, and the ``doubles``, that no track has taken yet."""
 
-    def __init__(self, seen: Sightings, max_gap_frames: int) -> None:
-        rows = np.flatnonzero(seen.weak | seen.renamed)
+    def __init__(self, seen: Sightings, doubles: Collection[int], max_gap_frames: int) -> None:
+        is_free = seen.weak | seen.renamed
+        is_free[list(doubles)] = True
+        rows = np.flatnonzero(is_free)
         self._seen = seen
         self._max_gap_frames = max_gap_frames
         self._by_frame = by_frame(rows, seen.frame)

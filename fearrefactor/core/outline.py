@@ -74,6 +74,7 @@ class Tracing:
         self.rows = track.rows
         self._frames = scene.detections.frame[track.rows].tolist()
         self._strong = [i for i, row in enumerate(track.rows) if strong[row]]
+        self._jumps = track.jumps
         self._parts: dict[int, list[int]] = {}
         for part in track.parts:
             self._parts.setdefault(int(scene.detections.frame[part]), []).append(part)
@@ -85,18 +86,24 @@ class Tracing:
         return [self.rows[at] for at in self._strong]
 
     def outlines(self, spread: int, extend: int) -> Iterator[Outline]:
-        """One a frame, in order: ``extend`` frames before the first sighting to as many after.
+        """From ``extend`` frames before the first sighting to as many after the last one.
 
-        ``spread``: how many frames before and after lend their masks.
+        One a frame, in order; then, where the track may have gone over from one thing to another,
+        what both of them cover beyond. ``spread``: how many frames before and after lend their
+        masks.
         """
         scores = self.scene.detections.score[self.strong_rows]
         extend = min(extend, round(float(scores.sum()) * _FRAMES_PER_SCORE))
-        yield from reversed(list(self._beyond(extend, at_end=False)))
+        last = len(self.rows) - 1
+        yield from reversed(list(self._beyond(0, extend, -1)))
         for at, row in enumerate(self.rows):
             if at:
                 yield from self._gap(at)
             yield self._seen(at, row, spread)
-        yield from self._beyond(extend, at_end=True)
+        yield from self._beyond(last, extend, 1)
+        for at in self._jumps:
+            yield from self._beyond(at - 1, extend, 1)
+            yield from self._beyond(at, extend, -1)
 
     def _seen(self, at: int, row: int, spread: int) -> Outline:
         own = self._masks.shape(row)
@@ -179,11 +186,14 @@ class Tracing:
                 min(_UNSURE_BETWEEN * far, _MOST_UNSURE),
             )
 
-    def _beyond(self, extend: int, *, at_end: bool) -> Iterator[Outline]:
-        """The frames after the last sighting, or before the first one, from near to far."""
-        at, step = (len(self.rows) - 1, 1) if at_end else (0, -1)
+    def _beyond(self, at: int, extend: int, step: int) -> Iterator[Outline]:
+        """The frames after a sighting, as if it were the last one (``step`` 1), from near to far.
+
+        Before it, as if it were the first one, where ``step`` is -1.
+        """
+        at_end = step > 0
         row, start = self.rows[at], self._frames[at]
-        near = self.rows[-_NEAR:] if at_end else self.rows[:_NEAR]
+        near = self.rows[max(at + 1 - _NEAR, 0) : at + 1] if at_end else self.rows[at : at + _NEAR]
         frames, boxes = self.scene.detections.frame[near], self.scene.box[near]
         speed = velocity(frames, boxes, at_end=at_end)
         turn = acceleration(frames, boxes, at_end=at_end)

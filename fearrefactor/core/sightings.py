@@ -39,11 +39,13 @@ class Sightings:
 class Track:
     """One object over time: ``rows`` of detections, one a frame, in order.
 
-    ``parts`` are further rows, of low score, that lie within it.
+    ``parts`` are further rows that lie within it. ``jumps`` are places in ``rows``: the row there
+    may be of another object than those before it.
     """
 
     rows: list[int]
     parts: list[int] = field(default_factory=list)
+    jumps: list[int] = field(default_factory=list)
 
 
 def expected(track: Track, frame: int, seen: Sightings) -> Boxes:

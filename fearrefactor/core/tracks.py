@@ -4,7 +4,8 @@ All detections of a video are known, so that linking looks in both directions. C
 linked first, frame by frame, by an optimal assignment (Kuhn 1955, as SORT does, arXiv 1602.00763)
 on boxes that are enlarged a little, so that small and fast objects meet (C-BIoU, arXiv 2211.14317).
 Then those of low score are taken where they continue a track (as ByteTrack does, arXiv 2110.06864):
-inside its gaps, after its end, and before its beginning. No track crosses a scene cut.
+inside its gaps, after its end, and before its beginning. No track crosses a scene cut. Where two
+things cross, a track may still go over from one to the other: such places are marked in it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fearrefactor.core.exchange import exchanges
 from fearrefactor.core.faint import Faint
 from fearrefactor.core.motion import areas, grown, ious, overlaps
 from fearrefactor.core.sightings import Track, by_frame, expected
@@ -44,7 +46,7 @@ def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
     firsts = seen.strong.copy()
     firsts[list(doubles)] = False
     tracks = _link_strong(np.flatnonzero(firsts), seen, max_gap_frames)
-    faint = Faint(seen, max_gap_frames)
+    faint = Faint(seen, doubles, max_gap_frames)
     tracks.sort(key=lambda track: (-len(track.rows), track.rows[0]))
     for track in tracks:
         faint.follow(track)
@@ -54,6 +56,8 @@ def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
         owner[first].parts.append(row)
     for track in tracks:
         faint.fill(track)
+    for track, jumps in exchanges(tracks, seen, max_gap_frames):
+        track.jumps = jumps
     return sorted(tracks, key=lambda track: (int(seen.frame[track.rows[0]]), track.rows[0]))
 
 
