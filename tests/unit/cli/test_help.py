@@ -68,6 +68,7 @@ def test_the_first_help_shows_how_to_start_and_names_every_command() -> None:
         "evaluate",
         "status",
         "reconcile",
+        "report",
         "retry",
     ):
         assert f"\n  {name} " in said

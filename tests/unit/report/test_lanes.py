@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from fake_stages import CARD, make_index
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fearrefactor.core.plan import MaskPlan, Region
@@ -60,6 +60,7 @@ rows_of_plans = st.lists(
 )
 
 
+@settings(max_examples=50)
 @given(rows=rows_of_plans)
 def test_spans_of_a_lane_are_in_order_and_never_overlap(rows: list[Row]) -> None:
     for lane in timeline_of(columns(rows), DURATION_S).lanes:
@@ -67,6 +68,7 @@ def test_spans_of_a_lane_are_in_order_and_never_overlap(rows: list[Row]) -> None
         assert all(one.end_s <= next_.start_s for one, next_ in pairwise(lane.spans))
 
 
+@settings(max_examples=50)
 @given(rows=rows_of_plans)
 def test_spans_cover_the_masked_frames_and_no_other_one(rows: list[Row]) -> None:
     lanes = timeline_of(columns(rows), DURATION_S).lanes
@@ -81,6 +83,7 @@ def test_spans_cover_the_masked_frames_and_no_other_one(rows: list[Row]) -> None
     assert covered == {row[0] for row in rows}
 
 
+@settings(max_examples=50)
 @given(rows=rows_of_plans)
 def test_each_frame_of_a_track_shows_the_surest_of_its_reasons(rows: list[Row]) -> None:
     plan = columns(rows)
