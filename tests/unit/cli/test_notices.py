@@ -14,6 +14,7 @@ from hooks import HookServer
 from lamp_clips import clip
 
 from fearrefactor.cli.notices import Notices
+from fearrefactor.core.report import VideoReport
 from fearrefactor.errors import StoreError
 from fearrefactor.pipeline.log_lines import LogSettings, start_logging
 
@@ -165,3 +166,35 @@ def test_a_channel_that_never_comes_back_holds_nobody_up(
         raise StoreError("no bucket")
     stuck.is_over.set()
     assert "nobody was told: stuck: not within" in caplog.text
+
+
+class Kept:
+    """A channel that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Notice] = []
+
+    def send(self, notice: Notice) -> None:
+        """Kept."""
+        self.told.append(notice)
+
+
+def test_what_ends_without_a_report_and_without_an_error_is_not_told() -> None:
+    kept = Kept()
+    with Notices([kept], "night", "out"):
+        pass
+    with pytest.raises(SystemExit), Notices([kept], "night", "out"):
+        raise SystemExit(0)
+    assert kept.told == []
+
+
+def test_a_run_that_stops_tells_of_the_rows_that_have_ended_until_then() -> None:
+    kept = Kept()
+    notices = Notices([kept], "night", "out")
+    for row in range(1, 8):
+        notices.keep(VideoReport(row=row, id="clip", uri="u", outcome="failed", code="truncated"))
+    with pytest.raises(KeyboardInterrupt), notices:
+        raise KeyboardInterrupt
+    (notice,) = kept.told
+    assert (notice.state, notice.codes) == ("stopped", {"truncated": 7})
+    assert [video.row for video in notice.failed] == [1, 2, 3, 4, 5]

@@ -57,6 +57,22 @@ def test_an_actor_is_given_as_many_calls_at_a_time_as_it_has_slots() -> None:
     assert within(60, most_at_once(3)) == (3, 3)
 
 
+def test_a_pool_tells_how_many_calls_are_under_way_and_how_many_wait() -> None:
+    async def depths() -> list[tuple[int, int, int]]:
+        def depth() -> tuple[int, int, int]:
+            return pool.n_workers, pool.n_in_flight, pool.n_waiting
+
+        async def asked(_: Any) -> None:
+            found.append(depth())
+
+        async with started(hand, 1) as pool:
+            found = [depth()]
+            await asyncio.gather(*(pool.call(asked, 60) for _ in range(3)))
+            return [*found, depth()]
+
+    assert within(60, depths()) == [(0, 0, 0), (1, 1, 2), (1, 1, 1), (1, 1, 0), (1, 0, 0)]
+
+
 def test_calls_are_spread_over_all_actors() -> None:
     async def pids() -> set[int]:
         async with started(hand, 2) as pool:
