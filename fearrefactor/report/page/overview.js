@@ -102,7 +102,8 @@ const askedCard = () => card("What was asked", { class: "card wide" },
       el("h3", {}, "Policy ", foreign(policy.name), " ",
         el("span", { class: "quiet" }, `${plural(policy.n_videos, "video")}, `,
           el("code", {}, policy.digest.slice(0, 8)))),
-      el("ul", {}, policy.words.map((line) => el("li", {}, foreign(line))))))),
+      el("ul", {}, policy.words.map((line) =>
+        el("li", { class: /^\s/.test(line) ? "sub" : null }, foreign(line.trim()))))))),
     facts([
       ["Model", run.model ? [foreign(run.model), " ",
         el("code", { title: run.model_sha256 }, run.model_sha256.slice(0, 8))] : null],

@@ -29,7 +29,7 @@ const fillCells = (line, at) => {
     const cell = line.children[place];
     cell.replaceChildren(...[cells[column.key]].flat());
     if (column.key === "id") cell.title = `${shown(table.id[at])}\n${shown(table.uri[at])}`;
-    if (column.key === "reason") cell.title = shown(table.reason[at]);
+    else if (column.kind === "text") cell.title = cell.textContent;
   });
 };
 
@@ -63,7 +63,8 @@ const onView = (scroller, paint) => {
 
 const videoTable = (onOpen, onSort) => {
   const scroller = el("div", {
-    class: "rows", id: "rows", role: "grid", tabindex: 0, "aria-labelledby": "videos-title",
+    class: run.policies.length > 1 ? "rows" : "rows one-policy", id: "rows", role: "grid",
+    tabindex: 0, "aria-labelledby": "videos-title",
     "aria-describedby": "rows-keys", "aria-colcount": COLUMNS.length,
   });
   const heads = COLUMNS.map((column) => el("div", {
@@ -92,6 +93,7 @@ const videoTable = (onOpen, onSort) => {
 
   const paint = () => {
     const height = rowHeight();
+    body.style.height = printing ? "auto" : `${order.length * height}px`;
     const above = printing ? 0 : Math.floor(scroller.scrollTop / height) - 6;
     const first = Math.max(0, above);
     const inSight = Math.ceil(scroller.clientHeight / height) + 12;
@@ -102,7 +104,6 @@ const videoTable = (onOpen, onSort) => {
       fill(line, first + place);
       line.style.transform = printing ? "" : `translateY(${(first + place) * height}px)`;
     });
-    body.style.height = printing ? "auto" : `${order.length * height}px`;
     if (order.length) scroller.setAttribute("aria-activedescendant", `line-${active}`);
     else scroller.removeAttribute("aria-activedescendant");
   };

@@ -18,6 +18,7 @@ const percent = (share) => {
 
 const duration = (seconds) => {
   if (seconds === null || seconds === undefined) return "\u2013";
+  if (seconds > 0 && seconds < 0.005) return "<0.01 s";
   if (seconds < 60) return `${decimals(seconds, seconds < 10 ? 2 : 1)} s`;
   const rounded = Math.round(seconds);
   const [h, m, s] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60, rounded % 60];
