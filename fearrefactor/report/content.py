@@ -29,7 +29,7 @@ class PolicyContent(_Content):
 
 
 class CodeContent(_Content):
-    """Videos that failed with one code; ``meaning`` and ``what_to_do`` are docs/operations.md's."""
+    """Videos that failed with one code; for ``meaning`` and ``what_to_do`` see code_meanings."""
 
     code: str
     n_videos: int
