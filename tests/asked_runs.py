@@ -115,8 +115,8 @@ class Nights:
                 )
                 regions.setdefault(frame, []).append(region)
         plan = MaskPlan(N_FRAMES, {frame: tuple(regions[frame]) for frame in sorted(regions)})
-        keys = detections_key(row_key, detect), plan_key(row_key, work)
-        self.plans[keys[1]] = plan
+        logs = self.prefix + detections_key(row_key, detect), self.prefix + plan_key(row_key, work)
+        self.plans[logs[1]] = plan
         self._keep_logs(row_key, detect, work, detections(N_FRAMES, seen), plan)
         is_review = bool(regions) and row % 4 == 0
         outcome = "review" if is_review else "masked" if regions else "clean"
@@ -124,9 +124,10 @@ class Nights:
             "outcome": outcome,
             "code": "review" if is_review else None,
             "reason": "masked in 80 % of 12 frames" if is_review else None,
-            "output_key": f"videos/{row_key}.{work}.mp4",
-            "detections_key": keys[0],
-            "plan_key": keys[1],
+            "output_key": f"{self.prefix}videos/{row_key}.{work}.mp4",
+            "detections_key": logs[0],
+            "plan_key": logs[1],
+            "work_id": work,
             "n_frames": N_FRAMES,
             "n_masked_frames": plan.n_masked_frames,
             "n_detections": len(seen),

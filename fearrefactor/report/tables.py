@@ -6,11 +6,11 @@ Times are UTC. The columns of a log come as they are in its file, behind ``run_i
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from fearrefactor.core.code_meanings import MEANINGS
 from fearrefactor.core.codes import MAY_BE_RETRIED
+from fearrefactor.core.identity import thumbnails_key
 from fearrefactor.storage import detection_log, frame_log, plan_log, report_log, thumbnail_log
 
 if TYPE_CHECKING:
@@ -62,12 +62,13 @@ _OF_ROW: Final = {"run_id": "VARCHAR", "row": "BIGINT", "id": "VARCHAR"}
 
 
 class _Named(NamedTuple):
-    """A log's whole key, and the row that names it."""
+    """A log's whole key, and the row that names it; ``work_id`` is of the result."""
 
     run_id: str
     row: int
     id: str
     key: str
+    work_id: str | None
 
 
 def make_empty(connection: DuckDBPyConnection, names: frozenset[str]) -> None:
@@ -169,15 +170,21 @@ def _logs_of(connection: DuckDBPyConnection, name: str, files: RunFiles) -> list
     column = _LOGS[name][1]
     # A result in which nothing is masked has no pictures.
     where = f"{column} IS NOT NULL" + (" AND n_masked_frames > 0" if name == "thumbnails" else "")
-    sql = f"SELECT run_id, row, id, {column} FROM videos WHERE {where}"  # noqa: S608 - ours
-    found = [_Named(*row)._replace(key=files.prefix + row[3]) for row in rows_of(connection, sql)]
+    sql = f"SELECT run_id, row, id, {column}, work_id FROM videos WHERE {where}"  # noqa: S608
+    found = [_Named(*row) for row in rows_of(connection, sql)]
     if name == "thumbnails":
-        beside = f"{files.prefix}thumbnails/"
-        return [log._replace(key=beside + PurePosixPath(log.key).name) for log in found]
-    if name == "frames":
+        return [log._replace(key=_pictures_of(log, files.prefix)) for log in found]
+    if name == "frames":  # which its detections name, and no column does
         told = files.told({log.key for log in found}, "frames-key")
         return [log._replace(key=files.prefix + told.get(log.key, "frames/?")) for log in found]
     return found
+
+
+def _pictures_of(plan: _Named, prefix: str) -> str:
+    """The key of a result's pictures; a plan that found its name taken has one that is longer."""
+    work_id = plan.work_id or ""
+    row_key, _, _ = plan.key.removeprefix(f"{prefix}plans/").rpartition(f".{work_id[:8]}.")
+    return prefix + thumbnails_key(row_key, work_id)
 
 
 def _fill_log(
@@ -188,8 +195,8 @@ def _fill_log(
         make_empty(connection, frozenset({name}))
         return
     rows_of(connection, f"CREATE TABLE files_of_{name}({_declared(_OF_ROW)}, file VARCHAR)")
-    parts = [list(part) for part in zip(*logs, strict=True)]
-    parts[3] = [str(here[log.key]) for log in logs]
+    rows = [(log.run_id, log.row, log.id, str(here[log.key])) for log in logs]
+    parts = [list(part) for part in zip(*rows, strict=True)]
     rows_of(
         connection,
         f"INSERT INTO files_of_{name} SELECT unnest(?), unnest(?), unnest(?), unnest(?)",

@@ -211,7 +211,7 @@ def test_a_bucket_is_asked_as_a_folder_is_and_only_for_what_is_named(
     query = "SELECT count(*) AS n FROM plans"
     for place in ("deep/masked", "deep/masked/runs/nightly-0"):
         assert told(shell, f"s3://{s3_bucket}/{place}", query) == [{"n": n_regions}]
-    store.delete(f"deep/masked/{first.detections_key}")
+    store.delete(str(first.detections_key))
     assert told(shell, f"s3://{s3_bucket}/deep/masked", query) == [{"n": n_regions}]
     said = shell("sql", f"s3://{s3_bucket}/deep/masked", "SELECT count(*) FROM frames")
     assert said.err == "frames: 1 of 2 files are not there any more: left out\n"
