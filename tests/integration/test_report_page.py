@@ -14,7 +14,7 @@ from browser import CHROMEDRIVER, CHROMIUM
 from made_reports import content
 from report_browser import ReportBrowser
 
-from fearrefactor.core.decisions import Decisions
+from fearrefactor.core.decisions_file import parse_decisions
 from fearrefactor.report.page import page_html
 
 if TYPE_CHECKING:
@@ -258,6 +258,21 @@ def test_a_video_without_details_says_how_to_get_them(browser: ReportBrowser, pa
     )
 
 
+def test_a_run_of_nothing_has_a_page(browser: ReportBrowser, folder: Path) -> None:
+    empty = content(0, 0)
+    bare = {"wall_s": None, "began_at": None, "ended_at": None, "classes": (), "policies": ()}
+    bare |= {"seconds": {}, "settings": {}, "versions": {}, "model": ""}
+    report = empty.model_copy(update={"run": empty.run.model_copy(update=bare)})
+    browser.open(written(report, folder / "empty.html"), "#video=3&sort=-length")
+    text = browser.run("return document.body.innerText")
+    assert "0 videos" in text
+    assert not any(word in text for word in ("NaN", "null", "undefined", "Infinity"))
+    browser.run("$('#rows').focus()")
+    browser.type("End")
+    browser.type("Enter")
+    assert browser.run("return $('#video').open") is False
+
+
 def test_hostile_names_are_shown_as_text(browser: ReportBrowser, folder: Path) -> None:
     hostile = written(content(30, 30, names=HOSTILE), folder / "hostile.html")
     browser.open(hostile)
@@ -307,7 +322,7 @@ def test_decisions_are_what_review_apply_reads_and_outlive_a_reload(
     typed = browser.run("return $('#decisions-text').value")
     report = content(N_ROWS, 40)
     for text in (kept.read_text(), typed):
-        decisions = Decisions.model_validate_json(text)
+        decisions = parse_decisions(text.encode(), "decisions.json")
         first, second = decisions.decisions
         assert (decisions.run_id, decisions.by) == ("2026-11-21-nightly", "Ada")
         assert (first.row, first.id, first.output_sha256) == (4, report.table.id[3], f"{4:064x}")
@@ -513,4 +528,4 @@ def test_a_browser_that_keeps_nothing_says_so_and_hands_over_all_the_same(
         browser.click("#copy-decisions")
         assert browser.run("return $('#copy-decisions').textContent") == "Copied"
         text = browser.run("return $('#decisions-text').value")
-    assert Decisions.model_validate_json(text).decisions[0].decision == "reject"
+    assert parse_decisions(text.encode(), "copied").decisions[0].decision == "reject"
