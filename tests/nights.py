@@ -297,7 +297,7 @@ def main(plan: str) -> int:
     except HeadLostError as error:  # Ray's own hook for exceptions waits for the head
         print(error)  # noqa: T201
         return int(ExitCode.NO_RUN)
-    print(json.dumps([told.model_dump() for told in reports]))  # noqa: T201
+    print(json.dumps([told.model_dump(mode="json") for told in reports]))  # noqa: T201
     return int(report.exit_code)
 
 
