@@ -59,7 +59,9 @@ def content(
     """
     dice = random.Random(seed)
     rows = [_row(at, dice, names[at] if at < len(names) else None) for at in range(n_rows)]
-    table = TableContent(**{name: tuple(row[name] for row in rows) for name in rows[0]})
+    table = TableContent(
+        **{name: tuple(row[name] for row in rows) for name in TableContent.model_fields}
+    )
     outcomes: dict[str, int] = {}
     for row in rows:
         outcomes[row["outcome"]] = outcomes.get(row["outcome"], 0) + 1
