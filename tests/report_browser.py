@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -113,10 +112,6 @@ class ReportBrowser(Browser):
         """Keep what pages offer in ``folder``."""
         told = {"behavior": "allow", "downloadPath": str(folder)}
         self._command("Browser.setDownloadBehavior", told)
-
-    def pdf(self) -> bytes:
-        """The page as it is printed."""
-        return base64.b64decode(self._ask("POST", "/print", {"orientation": "landscape"}))
 
     def complaints(self) -> list[str]:
         """What stands in the console."""
