@@ -44,13 +44,27 @@ class ReportBrowser(Browser):
             f"const given = [...arguments], done = given.pop();"
             f"const $ = (selector) => document.querySelector(selector);"
             f"const all = (selector) => [...document.querySelectorAll(selector)];"
-            f"const work = async () => {{ {script} }};"
+            # what was pressed before has its events handled first
+            f"const work = async () => {{ await new Promise(go => setTimeout(go)); {script} }};"
             f"work().then(async (value) => {{ {PAINTED} done({{value}}); }},"
             f"(error) => done({{error: String(error)}}));"
         )
         answer = self._ask("POST", "/execute/async", {"script": body, "args": given})
         assert "error" not in answer, answer["error"]
         return answer.get("value")
+
+    def until(self, condition: str) -> None:
+        """Wait for ``condition``, an expression, for ten seconds at most.
+
+        Raises:
+            AssertionError: it did not come true.
+        """
+        came = self.run(
+            f"for (let n = 0; n < 500 && !({condition}); n += 1)"
+            f"  await new Promise(go => setTimeout(go, 20));"
+            f"return Boolean({condition});"
+        )
+        assert came, condition
 
     def click(self, selector: str) -> None:
         """Press the mouse on the middle of the first element like this, scrolled into view."""

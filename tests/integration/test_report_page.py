@@ -161,7 +161,7 @@ def test_filters_and_search_narrow_the_table_and_stand_in_the_address(
     browser.run("$('#code').value = ''; $('#code').dispatchEvent(new Event('change'))")
     browser.click("#search")
     browser.type("SCHOOL text/plain")
-    browser.run("await new Promise(done => setTimeout(done, 120))")
+    browser.until("location.hash.includes('text%2Fplain')")
     report = content(N_ROWS, 40).table
     wanted = [
         row
@@ -175,7 +175,7 @@ def test_filters_and_search_narrow_the_table_and_stand_in_the_address(
     assert browser.run(COUNT) == f"{len(wanted)} of 400 videos"
     browser.click("#search")
     browser.type("zzz")
-    browser.run("await new Promise(done => setTimeout(done, 120))")
+    browser.until("location.hash.includes('zzz')")
     assert "No video is like this." in browser.run("return $('#rows').innerText")
     browser.run("all('.filters button').at(-1).click()")
     assert browser.run(COUNT) == "400 videos"
@@ -247,8 +247,8 @@ def test_a_link_opens_its_video_with_lanes_pictures_and_files(
     assert browser.run("return [$('#picture').open, $('#video').open]") == [False, True]
     browser.run("all('.head-buttons button')[1].click()")
     assert browser.run("return location.hash") == "#video=2"
-    browser.run("history.back(); await new Promise(done => setTimeout(done, 150))")
-    assert browser.run("return $('#video').open") is False
+    browser.run("history.back()")
+    browser.until("!$('#video').open")
 
 
 def test_a_video_without_details_says_how_to_get_them(browser: ReportBrowser, page: Path) -> None:
