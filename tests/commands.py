@@ -76,7 +76,14 @@ def check(command: Command) -> None:
     found: click.Command = cli if command.program == "fearrefactor" else _job()
     words = [word for word in command.words if word not in _LEFT_OUT]
     is_whole = len(words) == len(command.words)
-    context = click.Context(found, info_name=command.program)
+    check_words(found, command.program, words, is_whole=is_whole)
+
+
+def check_words(
+    found: click.Command, program: str, words: list[str], *, is_whole: bool = True
+) -> None:
+    """Hold words against any program of click's, as ``check`` does."""
+    context = click.Context(found, info_name=program)
     while isinstance(found, click.Group) and words and not words[0].startswith("-"):
         name, child, words = found.resolve_command(context, words)
         assert child is not None
