@@ -1,10 +1,10 @@
-"""Where a track may have gone over to another thing: it jumps, and beside it another one begins.
+"""Where a track may have gone over to another thing, and another track has taken its place.
 
 Of two things that cross while one of them is lost from sight, a track may begin on the one and go
-on with the other; the first one then begins anew when it is seen again. What the track showed
-before may have gone on elsewhere, and what it shows from there on may have come from elsewhere: as
-if one track had ended there and another one begun. The same holds backwards in time, where another
-one ends.
+on with the other; the first one then begins anew when it is seen again, where the track would be
+had it gone on as before. What the track showed before may have gone on elsewhere, and what it shows
+from there on may have come from elsewhere: as if one track had ended there and another one begun.
+The same holds backwards in time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fearrefactor.core.motion import areas, grown, overlaps
+from fearrefactor.core.motion import areas, ious
+from fearrefactor.core.sightings import Track, expected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fearrefactor.core.motion import Boxes
-    from fearrefactor.core.sightings import Sightings, Track
+    from fearrefactor.core.sightings import Sightings
 
 # A box that overlaps less with where its neighbours in time foresee it has jumped.
 _SMOOTH_IOU = 0.65
-# Boxes enlarged so much that have anything in common are beside each other.
-_BESIDE = 0.25
+# What overlaps less with where a track is expected does not continue it.
+_LEAST_FIT = 0.3
+# A track that jumps within so many sightings of its beginning or end may have begun or ended there.
+_YOUNG = 4
 
 
 def exchanges(
@@ -34,35 +37,56 @@ def exchanges(
 ) -> Iterator[tuple[Track, list[int]]]:
     """For each track the places in its ``rows`` at which it may have gone over to another thing.
 
-    Another track begins or ends beside it there, at most ``max_gap_frames`` earlier or later.
+    Another track begins or ends, at most ``max_gap_frames`` away, where this one would be had it
+    gone on as before; and is there rather than this one.
     """
-    if len(tracks) < 2:
-        return
-    ends = [
-        (number, track.rows[at])
-        for number, track in enumerate(tracks)
-        for at, step in ((0, -1), (-1, 1))
-        if _goes_on(int(seen.frame[track.rows[at]]), step, seen.scene)
-    ]
-    if not ends:
-        return
-    whose, rows = np.array(ends).T
-    at_frame, at_box = seen.frame[rows], grown(seen.box[rows], _BESIDE)
-    for number, track in enumerate(tracks):
-        frames, boxes = seen.frame[track.rows], seen.box[track.rows]
-        found = []
-        for at in _jumps(frames, boxes).tolist():
-            near = (at_frame >= frames[at - 1] - max_gap_frames) & (whose != number)
-            near &= at_frame <= frames[at] + max_gap_frames
-            if near.any() and overlaps(grown(boxes[at - 1 : at + 1], _BESIDE), at_box[near]).any():
+    jumps = [_jumps(seen.frame[track.rows], seen.box[track.rows]).tolist() for track in tracks]
+    begins, ends = [], []
+    for track, places in zip(tracks, jumps, strict=True):
+        last = len(track.rows) - 1
+        begins += [track.rows[at] for at in (0, *places) if at <= _YOUNG]
+        ends += [track.rows[at - 1] for at in (*places, last + 1) if at > last - _YOUNG]
+    from_there, until_there = _inside(begins, -1, seen), _inside(ends, 1, seen)
+    for track, places in zip(tracks, jumps, strict=True):
+        frames, found = seen.frame[track.rows].tolist(), []
+        for at in places:
+            before, after = Track(track.rows[:at]), Track(track.rows[at:])
+            later = frames[at - 1] + 1, frames[at] + max_gap_frames
+            earlier = frames[at - 1] - max_gap_frames, frames[at] - 1
+            if _continues(before, after, from_there, later, seen) or (
+                _continues(after, before, until_there, earlier, seen)
+            ):
                 found.append(at)
         if found:
             yield track, found
 
 
-def _goes_on(frame: int, step: int, scene: NDArray[np.int64]) -> bool:
-    """Whether there is more of a scene after a frame, or before it."""
-    return 0 <= frame + step < len(scene) and bool(scene[frame + step] == scene[frame])
+def _inside(rows: list[int], step: int, seen: Sightings) -> NDArray[np.int64]:
+    """Those of the rows after which (``step`` 1), or before which, there is more of their scene."""
+    found = np.array(rows, np.int64)
+    beside = seen.frame[found] + step
+    is_there = (beside >= 0) & (beside < len(seen.scene))
+    same = seen.scene[beside.clip(0, len(seen.scene) - 1)] == seen.scene[seen.frame[found]]
+    return np.asarray(found[is_there & same], np.int64)
+
+
+def _continues(
+    one: Track,
+    own: Track,
+    others: NDArray[np.int64],
+    frames: tuple[int, int],
+    seen: Sightings,
+) -> bool:
+    """Whether one of the ``others`` lies where ``one`` is expected, and rather than its ``own``."""
+    at = seen.frame[others]
+    for row in others[(at >= frames[0]) & (at <= frames[1])].tolist():
+        frame = int(seen.frame[row])
+        there = seen.frame[own.rows] == frame
+        box = seen.box[own.rows][there][0] if there.any() else expected(own, frame, seen)
+        fits = ious(expected(one, frame, seen)[None], np.stack([seen.box[row], box]))[0]
+        if fits[0] >= _LEAST_FIT and fits[0] > fits[1]:
+            return True
+    return False
 
 
 def _jumps(frames: NDArray[np.int64], boxes: Boxes) -> NDArray[np.intp]:

@@ -51,11 +51,12 @@ def link(seen: Sightings, max_gap_frames: int) -> list[Track]:
     for track in tracks:
         faint.follow(track)
     tracks = _absorb(_join(tracks, seen, max_gap_frames), seen)
-    owner = {row: track for track in tracks for row in (*track.rows, *track.parts)}
-    for row, first in doubles.items():
-        owner[first].parts.append(row)
     for track in tracks:
         faint.fill(track)
+    owner = {row: track for track in tracks for row in (*track.rows, *track.parts)}
+    for row, first in doubles.items():
+        if row not in owner:
+            owner[first].parts.append(row)
     for track, jumps in exchanges(tracks, seen, max_gap_frames):
         track.jumps = jumps
     return sorted(tracks, key=lambda track: (int(seen.frame[track.rows[0]]), track.rows[0]))

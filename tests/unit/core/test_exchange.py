@@ -55,12 +55,12 @@ def sightings(boxes: list[tuple[int, float]]) -> Sightings:
     )
 
 
-def test_a_track_that_jumps_where_another_one_begins_may_have_gone_over_to_another_thing() -> None:
-    jumping = [(0, 0.0), (1, 1.0), (2, 2.0), (3, 6.0), (4, 6.0), (5, 6.0)]
-    seen_here = sightings([*jumping, (5, 8.0), (6, 9.0)])
+def test_a_track_that_jumps_away_from_where_another_one_begins_may_have_gone_over_to_it() -> None:
+    jumping = [(0, 0.0), (1, 1.0), (2, 2.0), (3, 9.0), (4, 9.0), (5, 9.0)]
+    seen_here = sightings([*jumping, (5, 4.0), (6, 5.0)])
     first, second = Track([0, 1, 2, 3, 4, 5]), Track([6, 7])
     found = list(exchanges([first, second], seen_here, max_gap_frames=10))
-    assert [(track, places[0]) for track, places in found] == [(first, 3)]
+    assert [track for track, places in found if 3 in places] == [first]
 
 
 def test_a_track_that_jumps_alone_has_not_gone_over_to_another_thing() -> None:
