@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from fearrefactor.errors import StoreError
@@ -29,7 +30,8 @@ def write_sidecar(path: Path, temporary: Path, metadata: Mapping[str, str]) -> P
     """
     folder = path.parent / META_FOLDER / path.name
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        if not _made(folder):
+            continue
         found = temporary.stat()
         sidecar = folder / _name(found)
         try:
@@ -50,6 +52,20 @@ def write_sidecar(path: Path, temporary: Path, metadata: Mapping[str, str]) -> P
             sidecar.unlink(missing_ok=True)
             raise
         return sidecar
+
+
+def _made(folder: Path) -> bool:
+    """Make a folder, if it is not there; False if somebody has removed it meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        try:
+            found = folder.lstat()
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISDIR(found.st_mode):
+            raise
+    return True
 
 
 def read_sidecar(path: Path, found: os.stat_result) -> dict[str, str]:

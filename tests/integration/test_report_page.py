@@ -525,6 +525,6 @@ def test_a_browser_that_keeps_nothing_says_so_and_hands_over_all_the_same(
         browser.run("$('#video .close').click(); $('#finish').click()")
         browser.type("Ada")
         browser.click("#copy-decisions")
-        assert browser.run("return $('#copy-decisions').textContent") == "Copied"
+        browser.until("$('#copy-decisions').textContent === 'Copied'")
         text = browser.run("return $('#decisions-text').value")
     assert parse_decisions(text.encode(), "copied").decisions[0].decision == "reject"
