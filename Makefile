@@ -38,6 +38,7 @@ bench: $(VENV)/ready $(PEERS)/ready
 	$(BIN)/python benchmarks/driver.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/report_page.py
 	$(BIN)/python benchmarks/page.py
 
 bench-quick: $(VENV)/ready $(PEERS)/ready

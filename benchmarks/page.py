@@ -97,6 +97,13 @@ PARTS: Final = (
         "`mask --dry-run` calculates with.",
         "scale.py",
     ),
+    Part(
+        "report_page",
+        "The page of a run",
+        "Milliseconds in Chromium until what was asked for is painted, for made-up runs of which "
+        "500 videos have details and pictures.",
+        "report_page.py",
+    ),
     Part("gpu", "On a GPU", "Images a second, stage by stage.", "gpu.py"),
 )
 
