@@ -17,6 +17,7 @@ from botocore import xform_name
 from commands import check, check_words, commands_in
 from docs_commands import Shown, shown_in
 from docs_workspace import filled_in, furnish, save_policies
+from ray_head import RayHead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,10 +88,24 @@ def to_run() -> dict[str, list[Shown]]:
 TO_RUN: Final = to_run()
 
 
+#: Runs over folders and manifests would each start a Ray, of ten seconds: they share one.
+SHELL: Final = """
+fearrefactor() {
+  case "$1 $2" in
+    "mask "*.mp4) ;;
+    "mask "*) set -- "$@" --ray-address "$SHARED_RAY" ;;
+  esac
+  command fearrefactor "$@"
+}
+"""
+
+
 @pytest.fixture(scope="module")
-def environment(s3_server: S3Server) -> Mapping[str, str]:
+def environment(
+    s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, str]]:
     """That of a reader who has done what the pages say first."""
-    return {
+    told = {
         **{key: value for key, value in os.environ.items() if not key.startswith("AWS_")},
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "AWS_ENDPOINT_URL": s3_server.endpoint_url,
@@ -98,7 +113,10 @@ def environment(s3_server: S3Server) -> Mapping[str, str]:
         "AWS_SECRET_ACCESS_KEY": s3_server.secret_key,
         "AWS_DEFAULT_REGION": "us-east-1",
         "COLUMNS": "160",
+        "RAY_enable_worker_prestart": "0",
     }
+    with RayHead(tmp_path_factory.mktemp("ray"), told) as head:
+        yield {**told, **head.environment, "SHARED_RAY": head.address}
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +141,7 @@ def test_every_command_of_a_page_can_be_typed_as_it_stands_there(
     folder = tmp_path / "reader"
     shutil.copytree(furnished, folder, symlinks=True)
     save_policies(PAGES[page], folder)
-    (folder / "page.sh").write_text("\n".join(_script(told)), "utf-8")
+    (folder / "page.sh").write_text(SHELL + "\n".join(_script(told)), "utf-8")
     subprocess.run(["bash", "page.sh"], cwd=folder, env=environment, timeout=580, check=False)
     for number, one in enumerate(told):
         end = folder / f"{number}.end"
