@@ -61,21 +61,21 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "see disk and memory",
         f"{_RETRY} when there is room.",
     ),
-    "empty_file": Meaning("0 bytes", "Nothing: upload the video anew."),
+    "empty_file": Meaning("0 bytes", "Upload the video anew."),
     "not_a_video": Meaning(
         "none of the formats that are taken, whatever its name says",
-        "Nothing: upload it in another format.",
+        "Upload it in another format.",
     ),
-    "no_video_stream": Meaning("sound only", "Nothing: there is no picture to mask."),
+    "no_video_stream": Meaning("sound only", "Nothing to do: there is no picture to mask."),
     "truncated": Meaning(
-        "frames or bytes that the file promises are missing", "Nothing: upload the video anew."
+        "frames or bytes that the file promises are missing", "Upload the video anew."
     ),
-    "decode_error": Meaning("a frame cannot be decoded", "Nothing: upload the video anew."),
+    "decode_error": Meaning("a frame cannot be decoded", "Upload the video anew."),
     "unsupported": Meaning(
         "masking it would lose a property; the message names it (transparency, a pixel format "
         "that no encoder here takes, a change of size on the way), or nobody can look into it "
         "(encrypted samples)",
-        "Nothing: upload it in another format.",
+        "Upload it in another format.",
     ),
     **dict.fromkeys(
         (f"limit_{name}" for name in LIMITED),
