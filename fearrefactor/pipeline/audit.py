@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     ]
 
 
-_MOST_ROUNDS = 3
+_MOST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
