@@ -83,12 +83,13 @@ def check_words(
     found: click.Command, program: str, words: list[str], *, is_whole: bool = True
 ) -> None:
     """Hold words against any program of click's, as ``check`` does."""
-    context = click.Context(found, info_name=program)
+    # With its settings: click keeps the help option that it makes for the first context.
+    context = click.Context(found, info_name=program, **found.context_settings)
     while isinstance(found, click.Group) and words and not words[0].startswith("-"):
         name, child, words = found.resolve_command(context, words)
         assert child is not None
         found = child
-        context = click.Context(found, info_name=name, parent=context)
+        context = click.Context(found, info_name=name, parent=context, **found.context_settings)
     if words:
         _check_words(found, context, words, is_whole=is_whole)
 
