@@ -151,10 +151,11 @@ def _said(
     cores = f"{cluster.cores} cores like these"
     if cluster.n_nodes > 1:
         cores = f"{cluster.n_nodes} machines with {cores} each"
+    bounds = ", ".join(dict.fromkeys(one.bound for one in times))
     yield (
         f"{about}{n['videos']} videos, {n['frames']} frames, {n['segments']} segments; about "
         f"{_duration(times[0].wall_s)} if nothing and {_duration(times[1].wall_s)} "
-        f"if every frame is masked, on {cores}; bound by: {times[0].bound}, {times[1].bound}"
+        f"if every frame is masked, on {cores}; bound by: {bounds}"
     )
     if about:
         yield f"{n_opened} of {n_rows} rows, drawn at random, were opened; all else is concluded"

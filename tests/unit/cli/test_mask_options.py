@@ -138,7 +138,7 @@ def test_a_dry_run_concludes_from_a_sample_to_all_rows_on_many_machines_and_thei
     answer = shell(*words, "--dry-run", *details)
     assert answer.code == 0
     assert "about 5000 videos, 120000 frames, 5000 segments; about" in answer.out
-    assert "on 1000 machines with 8 cores like these each; bound by: driver, driver" in answer.out
+    assert "on 1000 machines with 8 cores like these each; bound by: driver\n" in answer.out
     assert "2 of 5000 rows, drawn at random, were opened" in answer.out
     low, high, low_price, high_price = map(
         float,
