@@ -30,6 +30,8 @@ _SMOOTH_IOU = 0.65
 _LEAST_FIT = 0.3
 # A track that jumps within so many sightings of its beginning or end may have begun or ended there.
 _YOUNG = 4
+# Sightings by which it is foreseen where a track goes on, and more.
+_NEAR = 12
 
 
 def exchanges(
@@ -47,10 +49,12 @@ def exchanges(
         begins += [track.rows[at] for at in (0, *places) if at <= _YOUNG]
         ends += [track.rows[at - 1] for at in (*places, last + 1) if at > last - _YOUNG]
     from_there, until_there = _inside(begins, -1, seen), _inside(ends, 1, seen)
+    near = max_gap_frames + _NEAR  # what is further away says nothing of a place
     for track, places in zip(tracks, jumps, strict=True):
         frames, found = seen.frame[track.rows].tolist(), []
         for at in places:
-            before, after = Track(track.rows[:at]), Track(track.rows[at:])
+            before = Track(track.rows[max(at - near, 0) : at])
+            after = Track(track.rows[at : at + near])
             later = frames[at - 1] + 1, frames[at] + max_gap_frames
             earlier = frames[at - 1] - max_gap_frames, frames[at] - 1
             if _continues(before, after, from_there, later, seen) or (
