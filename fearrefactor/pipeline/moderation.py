@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fearrefactor.core.decisions_file import named_together
+from fearrefactor.core.identity import video_key
 from fearrefactor.core.manifest import clean
 from fearrefactor.core.report import printable
 from fearrefactor.core.revise import revised
@@ -13,7 +14,7 @@ from fearrefactor.errors import InputError, NotFoundError
 from fearrefactor.pipeline.publish import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from fearrefactor.core.decisions import Decision, Decisions, More
     from fearrefactor.core.model import ModelCard
@@ -122,9 +123,19 @@ class _Check:
         return changed
 
     def still_there(self, decision: Decision, told: VideoReport) -> str:
-        """What a person should know who wants more masked."""
+        """What a person should know who wants more masked, or nothing published."""
+        if decision.decision == "reject":
+            others = ", ".join(self._published(told))
+            return f"; {others} was published before and is still there" if others else ""
         approved = self._approved(told) if decision.decision == "mask_more" else None
         return "" if approved is None else f"; {approved} was approved before and is still there"
+
+    def _published(self, told: VideoReport) -> Iterator[str]:
+        """Where results of the same source are, by whatever policy."""
+        store = self.output.store
+        for listed in store.list(f"{self.output.prefix}{video_key(clean(told.id), '', '')}"):
+            if store.stat(listed.key).metadata.get("source-sha256") == told.input_sha256:
+                yield store.uri(listed.key)
 
     def _check_stored(self, key: str, sha256: str) -> None:
         """What was looked at is what is there."""

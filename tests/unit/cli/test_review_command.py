@@ -289,6 +289,16 @@ def test_somebody_else_may_decide_later_but_cannot_reject_what_is_published(desk
     assert told.output_key != str(video.relative_to(desk.output))
 
 
+def test_rejecting_what_was_masked_more_names_what_is_still_published(desk: Desk) -> None:
+    assert desk.apply("first", desk.decision(1, "mask_more", more=LOWER)).code == 0
+    video = desk.output / str(desk.reports("first")[0].output_key)
+    assert desk.apply("second", desk.decision(1, "reject")).code == 2
+    (told,) = desk.reports("second")
+    assert told.code == "rejected"
+    said = [told.reason or "", *told.notes]
+    assert any(f"{video} was published before and is still there" in text for text in said)
+
+
 def test_a_run_goes_on_with_its_own_decisions_only(desk: Desk) -> None:
     decision = desk.decision(1, "approve")
     run = desk.output / "runs" / "decided"
