@@ -91,6 +91,7 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
     except Exception:
         if not is_json():
             raise
+        # As one line, not as the many of a bare traceback; the exit code is the same.
         _log.critical("Error: nobody foresaw this", exc_info=True)
         sys.exit(int(ExitCode.NO_RUN))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import warnings
 from collections import defaultdict
 from itertools import islice
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from fearrefactor.report.content import LaneContent
     from fearrefactor.report.lanes import Timeline
     from fearrefactor.storage.run_folder import RunFolder
+
+_log = logging.getLogger(__name__)
 
 _MOST_TIMELINES: Final = 12
 _MOST_SCORED: Final = 200
@@ -84,11 +86,15 @@ def draw_plots(run: RunFolder, path: Path, only: Sequence[str], folder: Path) ->
 def _timelines(
     logs: KeptLogs, videos: Iterable[VideoReport]
 ) -> Iterator[tuple[VideoReport, Timeline]]:
-    """Of videos in which something is masked; the page notes whose plan cannot be read."""
+    """Of videos in which something is masked, and whose plan can be read."""
     for video in videos:
         if video.plan_key and video.n_masked_frames:
-            with contextlib.suppress(StoreError):
-                yield video, timeline_of(logs.plan(video), video.duration_s or 0.0)
+            try:
+                found = timeline_of(logs.plan(video), video.duration_s or 0.0)
+            except StoreError as error:
+                _left_out("timelines", video, error)
+                continue
+            yield video, found
 
 
 def _scores(
@@ -99,11 +105,21 @@ def _scores(
     n_read = 0
     for video in videos:
         if video.detections_key:
-            with contextlib.suppress(StoreError):
-                for name, scores in logs.scores(video).items():
-                    found[name] += np.histogram(scores, _BINS)[0]
-                n_read += 1
+            try:
+                scores_by_class = logs.scores(video)
+            except StoreError as error:
+                _left_out("scores", video, error)
+                continue
+            for name, scores in scores_by_class.items():
+                found[name] += np.histogram(scores, _BINS)[0]
+            n_read += 1
     return dict(found), n_read
+
+
+def _left_out(plot: str, video: VideoReport, error: StoreError) -> None:
+    """What is not drawn is told of: a plot does not show that something is missing."""
+    name = printable(video.id, 80)
+    _log.warning("row %d (%s) is left out of the %s: %s", video.row, name, plot, error)
 
 
 def _timeline(video: VideoReport, timeline: Timeline) -> Figure:
